@@ -1,0 +1,160 @@
+"""The places where one implementation can be put for another; each has one contract test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from orchestrator.domain import (
+    ActionRecord,
+    Artifact,
+    Board,
+    BoardOutcome,
+    CommandResult,
+    RunRecord,
+    ToolchainIdentity,
+)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Toolchain(Protocol):
+    """Something that runs `pulsar2`."""
+
+    def identity(self) -> ToolchainIdentity:
+        """Who compiles here. Raises ToolchainMissing, ToolchainError."""
+        ...
+
+    def run(
+        self, argv: Sequence[str], work_dir: Path, on_line: Callable[[str], None], deadline_s: float
+    ) -> CommandResult:
+        """Run `argv` with `work_dir` as its current folder, handing over each line as it comes.
+
+        stdout of the result holds both streams as they came. Nothing is left running when it
+        returns or raises. Raises DeadlineError, ToolchainError, ToolchainMissing.
+        """
+        ...
+
+
+class Transport(Protocol):
+    """An open connection to one board. Paths are relative to the login's home, or absolute."""
+
+    def run(
+        self, argv: Sequence[str], stdin: bytes = b"", *, deadline_s: float, limit_bytes: int = ...
+    ) -> CommandResult:
+        """Run a command. Raises Unreachable when the connection goes, DeadlineError."""
+        ...
+
+    def put(self, blob: Path, path: str, offset: int = 0, *, deadline_s: float) -> int:
+        """Write `blob` from byte `offset` on to `path`; give the number of bytes sent."""
+        ...
+
+    def get(self, path: str, limit_bytes: int, *, deadline_s: float) -> bytes:
+        """Read a file of at most `limit_bytes`. Raises BoardError when it is missing or larger."""
+        ...
+
+
+class Connect(Protocol):
+    """Opens a board. Raises Unreachable, HostKeyError."""
+
+    def __call__(self, board: Board) -> AbstractContextManager[Transport]:
+        """Give the open connection; leaving the context closes it."""
+        ...
+
+
+class Blobs(Protocol):
+    """Files by sha256. A blob has its name only when it is complete."""
+
+    def has(self, sha256: str) -> bool:
+        """Say whether the blob is there."""
+        ...
+
+    def put(self, source: Path, name: str) -> Artifact:
+        """Keep a copy of the file; the same content twice is one blob."""
+        ...
+
+    def open(self, sha256: str) -> AbstractContextManager[Path]:
+        """Give a readable local file with the blob's content. Raises KeyError."""
+        ...
+
+
+class Ledger(Protocol):
+    """What happened: runs, actions, board outcomes with raw samples."""
+
+    def start_run(self, run: RunRecord) -> None:
+        """Write down that a run has begun."""
+        ...
+
+    def finish_run(self, run: RunRecord) -> None:
+        """Write down how it ended."""
+        ...
+
+    def record_action(self, action: ActionRecord) -> None:
+        """Keep a finished action; the newest of a key wins."""
+        ...
+
+    def find_action(self, key: str) -> ActionRecord | None:
+        """Give the action with this key."""
+        ...
+
+    def last_action(self, stage: str, recipe: str) -> ActionRecord | None:
+        """Give the newest action of a stage for a recipe."""
+        ...
+
+    def record_outcome(self, run_id: str, outcome: BoardOutcome) -> None:
+        """Keep what a run learned of one board."""
+        ...
+
+    def runs(self, limit: int) -> list[RunRecord]:
+        """Give the newest runs, newest first."""
+        ...
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """Give one run."""
+        ...
+
+    def outcomes(self, run_id: str) -> list[BoardOutcome]:
+        """Give the outcomes of a run in the order of board names."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ok(Generic[Item, Result]):
+    """An item that was worked on."""
+
+    item: Item
+    value: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Generic[Item]):
+    """An item whose work raised; the others went on."""
+
+    item: Item
+    error: Exception
+
+
+class Engine(Protocol):
+    """Where board work runs: threads here, or workers elsewhere."""
+
+    def map(
+        self, func: Callable[[Item], Result], items: Iterable[Item], max_parallel: int
+    ) -> Iterator[Ok[Item, Result] | Failed[Item]]:
+        """Work on all items and hand each over as it ends."""
+        ...
+
+
+class Progress(Protocol):
+    """Where a stage says what it does. One line per event: subject first, numbers with units."""
+
+    def event(self, subject: str, message: str) -> None:
+        """Something has happened."""
+        ...
+
+    def advance(self, subject: str, label: str, done: float, total: float) -> None:
+        """Long work has come this far."""
+        ...
