@@ -11,6 +11,9 @@ from typing import Literal
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
+#: A colour, 0..255 each.
+Rgb = tuple[int, int, int]
+
 #: What may be believed of a measurement.
 Verdict = Literal["VALID", "NOISY", "THROTTLED", "CONTENDED", "INVALID"]
 
@@ -144,8 +147,8 @@ class Recipe:
     run: RunSpec
     evaluation: ImageSource
     gates: Gates
-    palette: str
     classes: tuple[str, ...]
+    palette: tuple[Rgb, ...]
 
 
 # -------------------------------------------------------------------------------- where it runs
@@ -236,6 +239,26 @@ class CommandResult:
     returncode: int
     stdout: bytes
     stderr: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What is activated on a board as one: `release_id` follows from the files' hashes.
+
+    Attributes:
+        files: by the name they have in the release; the axmodel and its sidecar.
+        target: what the axmodel was compiled for.
+        pulsar2_version: by which toolchain.
+        simulated: the axmodel was made by the stand-in and runs on simulated boards only.
+        inputs: the evaluation set as a board is fed it, one artifact per image, in order.
+    """
+
+    release_id: str
+    files: Mapping[str, Artifact]
+    target: Target
+    pulsar2_version: str
+    simulated: bool
+    inputs: tuple[Artifact, ...]
 
 
 # --------------------------------------------------------------------------- what was measured

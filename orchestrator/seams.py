@@ -158,3 +158,7 @@ class Progress(Protocol):
     def advance(self, subject: str, label: str, done: float, total: float) -> None:
         """Long work has come this far."""
         ...
+
+    def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Show figures that belong together."""
+        ...

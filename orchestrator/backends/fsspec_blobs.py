@@ -1,0 +1,53 @@
+"""Blobs on any file system that fsspec knows: a local folder, or `s3://bucket/prefix`."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import fsspec
+
+from orchestrator.domain import Artifact
+from orchestrator.hashing import sha256_file
+
+
+class FsspecBlobs:
+    """One file per blob, `<2 hex>/<sha256>`, written under another name and renamed."""
+
+    def __init__(self, url: str) -> None:
+        self._fs, self._root = fsspec.core.url_to_fs(url)
+
+    def has(self, sha256: str) -> bool:
+        """Say whether the blob is there."""
+        return bool(self._fs.exists(self._path(sha256)))
+
+    def put(self, source: Path, name: str) -> Artifact:
+        """Keep a copy of the file; the same content twice is one blob."""
+        artifact = Artifact(sha256_file(source), source.stat().st_size, name)
+        final = self._path(artifact.sha256)
+        if not self._fs.exists(final):
+            self._fs.makedirs(final.rpartition("/")[0], exist_ok=True)
+            partial = f"{final}.{uuid.uuid4().hex}.part"
+            self._fs.put_file(str(source), partial)
+            self._fs.mv(partial, final)
+        return artifact
+
+    @contextmanager
+    def open(self, sha256: str) -> Iterator[Path]:
+        """Give a readable local file with the blob's content. Raises KeyError."""
+        path = self._path(sha256)
+        if not self._fs.exists(path):
+            raise KeyError(sha256)
+        if "file" in self._fs.protocol:
+            yield Path(path)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / sha256
+            self._fs.get_file(path, str(local))
+            yield local
+
+    def _path(self, sha256: str) -> str:
+        return f"{self._root}/{sha256[:2]}/{sha256}"

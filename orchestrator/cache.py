@@ -1,0 +1,128 @@
+"""Work that is done once: an action's key says all that its result depends on."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestrator.domain import ActionRecord, Json
+from orchestrator.hashing import sha256_json
+from orchestrator.seams import Blobs, Ledger, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """What a stage made: files by role, and facts worth keeping."""
+
+    files: Mapping[str, Path]
+    facts: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An action to be had: `fields` is everything its result depends on, flat and readable."""
+
+    stage: str
+    recipe: str
+    fields: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """The sha256 of the stage and its fields."""
+        return sha256_json({"stage": self.stage, "fields": dict(self.fields)})
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an action hits or misses; `changed` maps a field to (last run, now)."""
+
+    stage: str
+    hit: bool
+    key: str
+    last_key: str | None
+    changed: Mapping[str, tuple[str | None, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """Finished actions in the ledger, their files among the blobs, scratch under `work`."""
+
+    ledger: Ledger
+    blobs: Blobs
+    work: Path
+
+    def find(self, wanted: Wanted) -> ActionRecord | None:
+        """Give the finished action, if all its files are still there."""
+        action = self.ledger.find_action(wanted.key)
+        if action is None:
+            return None
+        whole = all(self.blobs.has(artifact.sha256) for artifact in action.outputs.values())
+        return action if whole else None
+
+    def do(
+        self, wanted: Wanted, run_id: str, progress: Progress, make: Callable[[Path], Produced]
+    ) -> tuple[ActionRecord, bool]:
+        """Give the action and whether it was a hit; two processes with one key work once.
+
+        `make` gets a fresh, empty folder, which is gone afterwards, whatever happens.
+        """
+        if action := self.find(wanted):
+            return action, True
+        with self._alone(wanted.key, wanted.stage, progress):
+            if action := self.find(wanted):
+                return action, True
+            folder = self.work / f"{wanted.stage}-{wanted.key[:16]}"
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            started = time.monotonic()
+            try:
+                produced = make(folder)
+                outputs = {
+                    role: self.blobs.put(path, path.name) for role, path in produced.files.items()
+                }
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            action = ActionRecord(
+                key=wanted.key,
+                stage=wanted.stage,
+                recipe=wanted.recipe,
+                run_id=run_id,
+                fields=wanted.fields,
+                outputs=outputs,
+                facts=produced.facts,
+                seconds=time.monotonic() - started,
+                created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            )
+            self.ledger.record_action(action)
+            return action, False
+
+    def explain(self, wanted: Wanted) -> Explanation:
+        """Say whether an action would hit, and which fields differ from the last run's."""
+        last = self.ledger.last_action(wanted.stage, wanted.recipe)
+        before = dict(last.fields) if last else {}
+        names = sorted({*before, *wanted.fields}) if last else []
+        changed = {
+            name: (before.get(name), wanted.fields.get(name))
+            for name in names
+            if before.get(name) != wanted.fields.get(name)
+        }
+        hit = self.find(wanted) is not None
+        return Explanation(wanted.stage, hit, wanted.key, last.key if last else None, changed)
+
+    @contextmanager
+    def _alone(self, key: str, stage: str, progress: Progress) -> Iterator[None]:
+        """Hold the key's lock; the kernel frees it when its holder dies."""
+        self.work.mkdir(parents=True, exist_ok=True)
+        with (self.work / f"{key}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                progress.event(stage, "another orch is at the same work; waiting for it")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield

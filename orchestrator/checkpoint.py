@@ -1,0 +1,80 @@
+"""Find a checkpoint: one that orch ships, a folder, or a model on the hub."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.domain import Checkpoint
+from orchestrator.errors import ConfigError
+from orchestrator.hashing import sha256_files
+from orchestrator.recipe import SHIPPED
+
+_WEIGHTS = ("*.safetensors", "*.bin")
+_WANTED = ("config.json", "preprocessor_config.json", *_WEIGHTS)
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCheckpoint:
+    """A checkpoint on this machine; `fingerprint` changes with its weights and config.
+
+    `commit` is the hub's commit, where it came from there.
+    """
+
+    folder: Path
+    fingerprint: str
+    commit: str | None
+
+
+def find_checkpoint(checkpoint: Checkpoint) -> FoundCheckpoint:
+    """Give the folder of a checkpoint, from the hub if need be. Raises ConfigError."""
+    kind, _, name = checkpoint.source.partition(":")
+    if kind == "package" and name:
+        return _in_folder(SHIPPED / name, f"checkpoint {checkpoint.source}")
+    folder = Path(checkpoint.source).expanduser()
+    if folder.is_dir():
+        return _in_folder(folder, f"checkpoint folder {folder}")
+    if not _HUB_ID.fullmatch(checkpoint.source) or folder.exists():
+        raise ConfigError(
+            f"checkpoint folder {folder}: no such folder",
+            "--checkpoint wants a folder with config.json and model.safetensors",
+        )
+    return _from_hub(checkpoint)
+
+
+def _in_folder(folder: Path, label: str, commit: str | None = None) -> FoundCheckpoint:
+    files = [path for pattern in _WANTED for path in folder.glob(pattern)]
+    weights = [path for path in files if path.suffix != ".json"]
+    if not (folder / "config.json").is_file() or not weights:
+        missing = "model.safetensors" if (folder / "config.json").is_file() else "config.json"
+        raise ConfigError(
+            f"{label}: has no {missing}",
+            "it should be what save_pretrained() writes",
+        )
+    return FoundCheckpoint(folder, sha256_files(folder, files), commit)
+
+
+def _from_hub(checkpoint: Checkpoint) -> FoundCheckpoint:
+    """Fetch from the hub, or from its cache on this machine."""
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError
+    except ImportError as error:
+        raise ConfigError(
+            "fetching a checkpoint needs transformers and its hub client",
+            "pip install 'orch[export]', or build on another host",
+        ) from error
+    name = f"checkpoint {checkpoint.source} (revision {checkpoint.revision or 'main'})"
+    try:
+        folder = snapshot_download(
+            checkpoint.source, revision=checkpoint.revision, allow_patterns=list(_WANTED)
+        )
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f"{name}: cannot be had from the hub: {reason}",
+            "with no network, give a local copy: --checkpoint DIR",
+        ) from error
+    return _in_folder(Path(folder), name, commit=Path(folder).name)

@@ -1,0 +1,185 @@
+"""`orch deploy`, `orch build`, `orch run`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.options import (
+    CalibrationOption,
+    CheckpointOption,
+    FleetOption,
+    ImagesOption,
+    InventoryOption,
+    Job,
+    JsonOption,
+    Overrides,
+    RecipeOption,
+    ToolchainOption,
+    new_run,
+    open_job,
+    open_ledger,
+)
+
+if TYPE_CHECKING:
+    from orchestrator.domain import Json, RunRecord
+
+IterationsOption = Annotated[
+    int | None, typer.Option("--iterations", min=1, help="Timed inferences per board.")
+]
+EngineOption = Annotated[
+    str | None, typer.Option("--engine", help="Dask scheduler, tcp://host:8786; default: threads.")
+]
+
+
+def deploy(
+    fleet: FleetOption,
+    inventory: InventoryOption = None,
+    recipe: RecipeOption = None,
+    toolchain: ToolchainOption = None,
+    checkpoint: CheckpointOption = None,
+    calibration: CalibrationOption = None,
+    images: ImagesOption = None,
+    iterations: IterationsOption = None,
+    engine: EngineOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be done; touch nothing.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Build what is new, bring it to every board of a fleet, measure it there."""
+    overrides = Overrides(checkpoint, calibration, images, iterations)
+    job = open_job(inventory, fleet, recipe, toolchain, overrides)
+    if dry_run:
+        from orchestrator.cli.plan import print_plan
+
+        print_plan(job, json=json)
+        return
+    _work_on_fleet("deploy", job, engine, only_measure=False, json=json)
+
+
+def run(
+    fleet: FleetOption,
+    inventory: InventoryOption = None,
+    recipe: RecipeOption = None,
+    toolchain: ToolchainOption = None,
+    checkpoint: CheckpointOption = None,
+    calibration: CalibrationOption = None,
+    images: ImagesOption = None,
+    iterations: IterationsOption = None,
+    engine: EngineOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Measure what is deployed; copy and switch nothing on the boards."""
+    overrides = Overrides(checkpoint, calibration, images, iterations)
+    job = open_job(inventory, fleet, recipe, toolchain, overrides)
+    _work_on_fleet("run", job, engine, only_measure=True, json=json)
+
+
+def build(
+    fleet: FleetOption = "sim",
+    inventory: InventoryOption = None,
+    recipe: RecipeOption = None,
+    toolchain: ToolchainOption = None,
+    checkpoint: CheckpointOption = None,
+    calibration: CalibrationOption = None,
+    images: ImagesOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be done; touch nothing.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Export, optimize and compile what is new; touch no board."""
+    from orchestrator.building import build as build_recipe
+    from orchestrator.cli.console import out, print_json, print_table, progress
+    from orchestrator.wiring import make_workshop
+
+    job = open_job(inventory, fleet, recipe, toolchain, Overrides(checkpoint, calibration, images))
+    if dry_run:
+        from orchestrator.cli.plan import print_plan
+
+        print_plan(job, json=json)
+        return
+    started = new_run("build", job.fleet.name, job.recipe.name)
+    with open_ledger(job.place) as ledger, progress() as shown:
+        shop = make_workshop(job.place, ledger, job.toolchain, shown)
+        ledger.start_run(started)
+        code = 1
+        try:
+            built = build_recipe(job.recipe, shop, started.run_id)
+            code = 0
+        finally:
+            ledger.finish_run(_ended(started, code))
+    release = built.release
+    if json:
+        stages: dict[str, Json] = {
+            action.stage: {
+                "key": action.key,
+                "cached": built.hits[action.stage],
+                "seconds": action.seconds,
+                "facts": dict(action.facts),
+                "outputs": {role: item.sha256 for role, item in action.outputs.items()},
+            }
+            for action in (built.exported, built.optimized, built.compiled)
+        }
+        print_json({"run_id": started.run_id, "release_id": release.release_id, "stages": stages})
+        return
+    rows = [
+        (name, item.sha256[:12], f"{item.size_bytes:,}", str(_where(job, item.sha256)))
+        for name, item in release.files.items()
+    ]
+    print_table(
+        f"Release {release.release_id}", ("file", "sha256", "bytes", "path"), rows, console=out()
+    )
+
+
+def _where(job: Job, sha256: str) -> Path:
+    return job.place.home / "cas" / sha256[:2] / sha256
+
+
+def _work_on_fleet(
+    command: str, job: Job, engine: str | None, *, only_measure: bool, json: bool
+) -> None:
+    """Do the job, print its table, and end with its exit code."""
+    from orchestrator.cli.console import progress
+    from orchestrator.cli.report import print_report
+    from orchestrator.pipeline import deploy_fleet
+    from orchestrator.simulation import simulated
+    from orchestrator.wiring import make_crew, make_workshop
+
+    started = new_run(command, job.fleet.name, job.recipe.name)
+    place = job.place
+    with open_ledger(place) as ledger, progress() as shown:
+        shop = make_workshop(place, ledger, job.toolchain, shown)
+        crew = make_crew(place, ledger, engine, shown)
+        ledger.start_run(started)
+        ended = _ended(started, 1)
+        try:
+            with simulated(place.simulation, job.fleet.boards) as boards:
+                finished = deploy_fleet(
+                    job.recipe,
+                    boards,
+                    job.fleet.max_parallel,
+                    shop,
+                    crew,
+                    started,
+                    only_measure=only_measure,
+                )
+            ended = _ended(finished.run, finished.run.exit_code or 0)
+        except KeyboardInterrupt:
+            ended = _ended(started, 130)
+            raise
+        finally:
+            ledger.finish_run(ended)
+    print_report(ended, finished.outcomes, finished.folder, json=json)
+    raise typer.Exit(ended.exit_code or 0)
+
+
+def _ended(run: RunRecord, exit_code: int) -> RunRecord:
+    return replace(
+        run, finished_at=datetime.now(UTC).isoformat(timespec="seconds"), exit_code=exit_code
+    )

@@ -1,0 +1,108 @@
+"""`orch`: the commands, and how errors end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from orchestrator import __version__
+from orchestrator.cli import boards, build, inspect, report, simulate, why
+from orchestrator.errors import OrchError
+
+app = typer.Typer(
+    name="orch",
+    help="Take a Hugging Face checkpoint to a measured fleet of AX650N boards.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("deploy")(build.deploy)
+app.command("build")(build.build)
+app.command("run")(build.run)
+app.command("report")(report.report)
+app.add_typer(boards.app, name="fleet")
+app.add_typer(simulate.app, name="sim")
+app.command("inspect")(inspect.inspect)
+app.command("why")(why.why)
+app.command("schema")(inspect.schema)
+
+
+@app.command()
+def version() -> None:
+    """Print the version of orch."""
+    typer.echo(f"orch {__version__}")
+
+
+@app.callback()
+def _options(
+    *,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show the traceback of errors.")
+    ] = False,
+) -> None:
+    if verbose:
+        os.environ["ORCH_VERBOSE"] = "1"
+
+
+def main() -> None:
+    """Run a command and end with its exit code.
+
+    0 all good, 1 a stage or a board failed, 2 usage or configuration, 3 a gate failed,
+    130 interrupted.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(standalone_mode=True)
+    except OrchError as error:
+        _say(error.message, error.hint)
+        if os.environ.get("ORCH_VERBOSE"):
+            traceback.print_exc()
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _say(
+            "interrupted",
+            "containers and simulated boards are stopped; boards keep their release and whatever "
+            "has arrived: run the same command again",
+        )
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last resort: keep the traceback, say where
+        _say(
+            f"{type(error).__name__}: {error}", f"a bug in orch; traceback in {_write_debug_log()}"
+        )
+        sys.exit(1)
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(message: str, hint: str) -> None:
+    """Print the one line, and the hint under it."""
+    red, plain = ("\x1b[31m", "\x1b[0m") if _colour() else ("", "")
+    sys.stderr.write(f"{red}error:{plain} {message}\n")
+    if hint:
+        sys.stderr.write(f"hint:  {hint}\n")
+
+
+def _colour() -> bool:
+    return sys.stderr.isatty() and "NO_COLOR" not in os.environ
+
+
+def _write_debug_log() -> Path:
+    import tempfile
+
+    descriptor, name = tempfile.mkstemp(prefix="orch-", suffix=".log")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        traceback.print_exc(file=stream)
+    return Path(name)

@@ -1,0 +1,119 @@
+"""Options that several commands share, and what they open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from orchestrator.backends.sql_ledger import SqlLedger
+    from orchestrator.domain import Fleet, Recipe, RunRecord, ToolchainSpec
+    from orchestrator.wiring import Workplace
+
+InventoryOption = Annotated[
+    Path | None,
+    typer.Option("--inventory", "-i", help="Inventory file; default: ./inventory.yaml."),
+]
+FleetOption = Annotated[str, typer.Option("--fleet", "-f", help="Fleet from the inventory.")]
+RecipeOption = Annotated[
+    str | None,
+    typer.Option("--recipe", "-r", help="Shipped recipe or a .yaml file; default: the fleet's."),
+]
+ToolchainOption = Annotated[
+    str | None,
+    typer.Option("--toolchain", help="Toolchain from the inventory; default: the fleet's."),
+]
+CheckpointOption = Annotated[
+    Path | None,
+    typer.Option("--checkpoint", help="Local checkpoint folder, in place of the recipe's."),
+]
+CalibrationOption = Annotated[
+    Path | None, typer.Option("--calibration", help="Folder of images for quantization.")
+]
+ImagesOption = Annotated[
+    Path | None, typer.Option("--images", help="Folder of images to judge the boards by.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What was asked for, checked as far as it can be without doing it."""
+
+    place: Workplace
+    fleet: Fleet
+    recipe: Recipe
+    toolchain: ToolchainSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line puts over the recipe."""
+
+    checkpoint: Path | None = None
+    calibration: Path | None = None
+    images: Path | None = None
+    iterations: int | None = None
+
+
+def open_job(
+    inventory: Path | None,
+    fleet_name: str,
+    recipe_name: str | None,
+    toolchain_name: str | None,
+    overrides: Overrides,
+) -> Job:
+    """Read inventory and recipe. Raises ConfigError."""
+    from orchestrator.errors import ConfigError
+    from orchestrator.recipe import load_recipe, with_options
+    from orchestrator.wiring import open_workplace
+
+    place = open_workplace(inventory)
+    fleet = place.inventory.fleet(fleet_name)
+    named = recipe_name or fleet.recipe
+    if named is None:
+        raise ConfigError(
+            f"{place.inventory.path}: fleet {fleet.name!r} has no recipe",
+            "name one with --recipe, or in the inventory: fleets.*.recipe",
+        )
+    recipe = with_options(
+        load_recipe(named),
+        checkpoint=overrides.checkpoint,
+        calibration=overrides.calibration,
+        images=overrides.images,
+        iterations=overrides.iterations,
+    )
+    toolchain = place.inventory.toolchain(toolchain_name or fleet.toolchain)
+    return Job(place, fleet, recipe, toolchain)
+
+
+@contextmanager
+def open_ledger(place: Workplace, *, keep: bool = True) -> Iterator[SqlLedger]:
+    """Open the ledger; with `keep=False` one that does not exist yet is not made."""
+    from orchestrator.backends.sql_ledger import SqlLedger
+
+    ours = "ORCH_LEDGER" not in os.environ
+    absent = ours and not keep and not (place.home / "orch.db").exists()
+    ledger = SqlLedger("sqlite://") if absent else place.ledger()
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def new_run(command: str, fleet: str, recipe: str) -> RunRecord:
+    """Name a run that starts now."""
+    from orchestrator.domain import RunRecord
+
+    now = datetime.now(UTC)
+    run_id = f"{now:%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
+    return RunRecord(
+        run_id, command, fleet, recipe, now.isoformat(timespec="seconds"), None, None, {}
+    )

@@ -1,0 +1,62 @@
+"""What a deploy or build would do."""
+
+from __future__ import annotations
+
+import json as json_text
+
+from orchestrator.building import find_sources
+from orchestrator.cache import Cache, Explanation
+from orchestrator.cli.console import out, print_json, print_table
+from orchestrator.cli.options import Job, open_ledger
+from orchestrator.domain import Json
+from orchestrator.explain import explain_stages, in_words
+from orchestrator.pulsar2.build_config import build_argv, build_config
+from orchestrator.wiring import make_toolchain
+
+_STAGES = ("export", "optimize", "compile")
+
+
+def print_plan(job: Job, *, json: bool) -> None:
+    """Print which stages would run and why, the very build command, and the boards."""
+    toolchain = make_toolchain(job.toolchain)
+    sources = find_sources(job.recipe, toolchain)
+    with open_ledger(job.place, keep=False) as ledger:
+        cache = Cache(ledger, job.place.blobs(), job.place.home / "work")
+        explained = {one.stage: one for one in explain_stages(job.recipe, sources, cache)}
+    argv, config = build_argv(job.recipe), build_config(job.recipe)
+    stages = {stage: _words(explained.get(stage)) for stage in _STAGES}
+    boards = [
+        (board.name, "simulated" if board.simulated else f"{board.user}@{board.host}:{board.port}")
+        for board in job.fleet.boards
+    ]
+    made_by = sources.toolchain
+    if json:
+        plan: dict[str, Json] = {
+            "recipe": job.recipe.name,
+            "fleet": job.fleet.name,
+            "toolchain": {
+                "name": made_by.name,
+                "version": made_by.version,
+                "digest": made_by.digest,
+            },
+            "stages": dict(stages),
+            "argv": list(argv),
+            "config": config,
+            "boards": dict(boards),
+        }
+        print_json(plan)
+        return
+    console = out()
+    print_table(f"Plan for {job.recipe.name}", ("stage", ""), list(stages.items()), console=console)
+    simulated = ", SIMULATED" if made_by.simulated else ""
+    console.print(
+        f"toolchain {made_by.name}: pulsar2 {made_by.version} ({made_by.commit}){simulated}"
+    )
+    console.print(f"command: {' '.join(argv)}", markup=False, soft_wrap=True)
+    console.print("config:", json_text.dumps(config, indent=2), markup=False)
+    print_table(f"Fleet {job.fleet.name}", ("board", "address"), boards, console=console)
+    console.print("nothing was touched; boards were not asked")
+
+
+def _words(explanation: Explanation | None) -> str:
+    return in_words(explanation) if explanation else "follows: an earlier stage has to run first"

@@ -1,0 +1,109 @@
+"""Images for calibration and evaluation: where they come from, and how a model sees them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from orchestrator.domain import ImageSource, Preprocess
+from orchestrator.errors import ConfigError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
+_GENERATORS = {"street-scenes": "orchestrator.recipes.street_scenes"}
+
+
+@dataclass(frozen=True, slots=True)
+class NamedImage:
+    """One image at the model's size: `pixels` is (H, W, 3) uint8 RGB."""
+
+    name: str
+    pixels: NDArray[np.uint8]
+
+
+def fingerprint(source: ImageSource, purpose: str) -> str:
+    """Name the exact images of a source, without decoding them.
+
+    Args:
+        source: the folder or the generator.
+        purpose: what they are for, `calibration` or `evaluation`; named in errors.
+
+    Raises:
+        ConfigError: no source, or a folder that is missing, unreadable or empty.
+    """
+    digest = hashlib.sha256()
+    if source.generator is not None:
+        code = Path(_generator(source.generator).__file__ or "").read_bytes()
+        digest.update(code)
+        digest.update(f"{source.generator} {source.seed} {source.count}".encode())
+        return digest.hexdigest()
+    for path in _files(source, purpose):
+        digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def load_images(source: ImageSource, purpose: str, height: int, width: int) -> Iterator[NamedImage]:
+    """Give up to `source.count` images, plainly resized (bilinear, no crop), in the order of names.
+
+    Raises:
+        ConfigError: as `fingerprint`, or a file that is no image.
+    """
+    if source.generator is not None:
+        draw = _generator(source.generator).draw_scene
+        for seed in range(source.seed, source.seed + source.count):
+            yield NamedImage(f"{source.generator}-{seed}", draw(seed, height, width).image)
+        return
+    for path in _files(source, purpose):
+        try:
+            with Image.open(path) as image:
+                resized = image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+        except (UnidentifiedImageError, OSError) as error:
+            message = f"{purpose} image {path} cannot be read: {error}"
+            raise ConfigError(message, "remove it from the folder, or repair it") from error
+        yield NamedImage(path.stem, np.asarray(resized, dtype=np.uint8))
+
+
+def normalise(pixels: NDArray[np.uint8], how: Preprocess) -> NDArray[np.float32]:
+    """Turn one (H, W, 3) RGB image into the model's (1, 3, H, W) float input."""
+    ordered = runtime_input(pixels, how)[0].astype(np.float32)
+    mean, std = np.array(how.mean, dtype=np.float32), np.array(how.std, dtype=np.float32)
+    scaled = (ordered - mean) / std
+    return np.ascontiguousarray(scaled.transpose(2, 0, 1)[np.newaxis])
+
+
+def runtime_input(pixels: NDArray[np.uint8], how: Preprocess) -> NDArray[np.uint8]:
+    """Turn one (H, W, 3) RGB image into what a board is fed: (1, H, W, 3) in the model's order.
+
+    Mean and standard deviation are part of the compiled model.
+    """
+    ordered = pixels if how.colour == "RGB" else pixels[..., ::-1]
+    return np.ascontiguousarray(ordered[np.newaxis])
+
+
+def _files(source: ImageSource, purpose: str) -> list[Path]:
+    option = "--calibration" if purpose == "calibration" else "--images"
+    if source.folder is None:
+        message = f"the recipe names no {purpose} images"
+        raise ConfigError(message, f"give a folder of images with {option} DIR")
+    folder = Path(source.folder)
+    try:
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    except OSError as error:
+        reason = error.strerror or error
+        message = f"{purpose} folder {folder} cannot be read: {reason}"
+        raise ConfigError(message, f"give a readable folder with {option} DIR") from error
+    if not found:
+        kinds = ", ".join(sorted(SUFFIXES))
+        raise ConfigError(f"{purpose} folder {folder} has no images", f"looked for {kinds}")
+    return found[: source.count]
+
+
+def _generator(name: str) -> ModuleType:
+    return import_module(_GENERATORS[name])

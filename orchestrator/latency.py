@@ -1,0 +1,97 @@
+"""Raw samples → figures and a verdict. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.domain import Json, Judged, Measurement
+
+#: p99 is refused under this many samples: fewer than two lie above it.
+MIN_SAMPLES_FOR_P99 = 100
+#: Steady state is cut into this many blocks to see whether it is steady.
+BLOCKS = 5
+#: Block medians that lie further apart than this are noise, not a result.
+MAX_BLOCK_SPREAD = 0.10
+#: An NPU that is this busy before the measurement is somebody else's.
+MAX_FOREIGN_NPU_LOAD_PERCENT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Steady state in ms; `p99_ms` is None when there are too few samples to know it."""
+
+    n: int
+    mean_ms: float
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float | None
+    min_ms: float
+    max_ms: float
+    fps: float
+
+
+def percentile(sorted_samples: Sequence[int], percent: float) -> int:
+    """Give the nearest-rank percentile: the smallest sample with `percent` % at or below it.
+
+    Args:
+        sorted_samples: ascending, not empty.
+        percent: 0 < percent <= 100.
+    """
+    rank = math.ceil(percent / 100 * len(sorted_samples))
+    return sorted_samples[max(rank, 1) - 1]
+
+
+def summarise(samples_ns: Sequence[int]) -> Latency:
+    """Summarise the samples of one measurement, in ns; there is at least one."""
+    ordered = sorted(samples_ns)
+    n = len(ordered)
+    mean = sum(ordered) / n
+    return Latency(
+        n=n,
+        mean_ms=mean / 1e6,
+        p50_ms=percentile(ordered, 50) / 1e6,
+        p90_ms=percentile(ordered, 90) / 1e6,
+        p99_ms=percentile(ordered, 99) / 1e6 if n >= MIN_SAMPLES_FOR_P99 else None,
+        min_ms=ordered[0] / 1e6,
+        max_ms=ordered[-1] / 1e6,
+        fps=1e9 / mean,
+    )
+
+
+def judge(measurement: Measurement) -> Judged:
+    """Say what may be believed of a measurement, worst finding first, and why."""
+    samples = measurement.samples_ns
+    if not samples or min(samples) <= 0:
+        return Judged("INVALID", (f"{len(samples)} samples, of which some are not above 0 ns",))
+    before, after = measurement.before, measurement.after
+    load = _number(before, "npu_load_percent")
+    if load is not None and load > MAX_FOREIGN_NPU_LOAD_PERCENT:
+        return Judged("CONTENDED", (f"the NPU was {load:.0f} % busy before the measurement",))
+    clocks = _number(before, "npu_clock_mhz"), _number(after, "npu_clock_mhz")
+    if clocks[0] is not None and clocks[1] is not None and clocks[1] < clocks[0]:
+        fell = f"the NPU clock fell from {clocks[0]:.0f} to {clocks[1]:.0f} MHz"
+        return Judged("THROTTLED", (fell,))
+    spread = block_spread(samples)
+    if spread > MAX_BLOCK_SPREAD:
+        bound = f"{MAX_BLOCK_SPREAD:.0%}"
+        return Judged("NOISY", (f"block medians lie {spread:.1%} apart, more than {bound}",))
+    return Judged("VALID")
+
+
+def block_spread(samples_ns: Sequence[int]) -> float:
+    """Give (largest - smallest) / smallest of the medians of BLOCKS consecutive blocks."""
+    size = len(samples_ns) // BLOCKS
+    if size == 0:
+        return 0.0
+    medians = [
+        percentile(sorted(samples_ns[start : start + size]), 50)
+        for start in range(0, size * BLOCKS, size)
+    ]
+    return (max(medians) - min(medians)) / min(medians)
+
+
+def _number(facts: Mapping[str, Json], key: str) -> float | None:
+    value = facts.get(key)
+    return float(value) if isinstance(value, int | float) else None

@@ -1,0 +1,34 @@
+"""Small questions to an ONNX graph."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+#: Inference on this host uses all its cores, and says nothing but errors.
+_ORT_ERRORS_ONLY = 3
+
+
+def count_ops(model: ModelProto) -> dict[str, int]:
+    """Count the nodes of a graph by operator, sorted by name."""
+    return dict(sorted(Counter(node.op_type for node in model.graph.node).items()))
+
+
+def run_float(
+    path: Path, feeds: Sequence[Mapping[str, NDArray[np.generic]]]
+) -> list[NDArray[np.generic]]:
+    """Run a float model by onnxruntime; give the first output of each feed."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.log_severity_level = _ORT_ERRORS_ONLY
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return [session.run(None, dict(feed))[0] for feed in feeds]

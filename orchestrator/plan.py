@@ -1,0 +1,82 @@
+"""What each cached stage depends on: the fields of its key. Pure but for package versions."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from orchestrator.cache import Wanted
+from orchestrator.checkpoint import FoundCheckpoint
+from orchestrator.domain import Preprocess, Recipe, ToolchainIdentity
+from orchestrator.hashing import canonical_json
+from orchestrator.pulsar2.build_config import build_argv, build_config
+
+#: The stages whose results are kept, in order. Raise a number when its stage works differently.
+STAGE_VERSIONS = {"export": 1, "optimize": 1, "compile": 1}
+
+
+def export_wanted(recipe: Recipe, checkpoint: FoundCheckpoint, evaluation: str) -> Wanted:
+    """Say what the exported ONNX depends on; `evaluation` names the images of its check."""
+    spec = recipe.export
+    fields = {
+        "stage_version": str(STAGE_VERSIONS["export"]),
+        "checkpoint": checkpoint.fingerprint,
+        "opset": str(spec.opset),
+        "shape": "x".join(map(str, spec.shape)),
+        "input": spec.input_name,
+        "output": spec.output_name,
+        "max_abs_diff": str(spec.max_abs_diff),
+        "min_agreement": str(spec.min_agreement),
+        "classes": str(len(recipe.classes)),
+        "evaluation": evaluation,
+        **_preprocess(recipe.preprocess),
+        **_versions("torch", "transformers", "onnx"),
+    }
+    return Wanted("export", recipe.name, fields)
+
+
+def optimize_wanted(recipe: Recipe, onnx_sha256: str, evaluation: str) -> Wanted:
+    """Say what the optimized ONNX and its class maps depend on."""
+    head = recipe.head
+    fields = {
+        "stage_version": str(STAGE_VERSIONS["optimize"]),
+        "onnx": onnx_sha256,
+        "head": f"{head.op} axis={head.axis} keepdims={int(head.keepdims)} as {head.output_name}",
+        "evaluation": evaluation,
+        **_preprocess(recipe.preprocess),
+        **_versions("onnx", "onnxsim", "onnx-graphsurgeon", "onnxruntime"),
+    }
+    return Wanted("optimize", recipe.name, fields)
+
+
+def compile_wanted(
+    recipe: Recipe, onnx_sha256: str, calibration: str, toolchain: ToolchainIdentity
+) -> Wanted:
+    """Say what the axmodel depends on: the model, the images, the very command and config."""
+    fields = {
+        "stage_version": str(STAGE_VERSIONS["compile"]),
+        "onnx": onnx_sha256,
+        "calibration": calibration,
+        "argv": " ".join(build_argv(recipe)),
+        "config": canonical_json(build_config(recipe)),
+        "toolchain_version": toolchain.version,
+        "toolchain_commit": toolchain.commit,
+        "toolchain_digest": toolchain.digest,
+        **_preprocess(recipe.preprocess),
+    }
+    return Wanted("compile", recipe.name, fields)
+
+
+def _preprocess(how: Preprocess) -> dict[str, str]:
+    return {"mean": str(how.mean), "std": str(how.std), "colour": how.colour}
+
+
+def _versions(*packages: str) -> dict[str, str]:
+    return {f"version_{name}": installed_version(name) for name in packages}
+
+
+def installed_version(package: str) -> str:
+    """Give the version of a package, or `none`."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"

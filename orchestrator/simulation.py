@@ -1,0 +1,141 @@
+"""Simulated boards on this machine: start them, find them, stop them.
+
+The boards are a program of their own (`containers/board_sim`); orch only starts it and reads the
+addresses that it writes down. Everything about a board stays in its folder, so that boards that
+are stopped and started again are the same boards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from orchestrator.domain import Board
+from orchestrator.errors import ConfigError, OrchError
+
+_START_DEADLINE_S = 30.0
+_STOP_DEADLINE_S = 10.0
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedFleet:
+    """A running simulation: the boards with their true addresses and pinned host keys."""
+
+    pid: int
+    boards: Mapping[str, Board]
+
+
+def find_simulation(folder: Path) -> SimulatedFleet | None:
+    """Give the simulation that runs in a folder, if any."""
+    try:
+        state = json.loads((folder / "fleet.json").read_text())
+        pid = int(state["pid"])
+        os.kill(pid, 0)
+        if b"board_sim" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return None
+    except (OSError, ValueError, KeyError):
+        return None
+    boards = {
+        entry["name"]: Board(
+            name=entry["name"],
+            host=entry["host"],
+            port=entry["port"],
+            user="root",
+            host_keys=(entry["host_key"],),
+            identity_file=str(folder / "client_key"),
+            simulated=True,
+        )
+        for entry in state["boards"]
+    }
+    return SimulatedFleet(pid, boards)
+
+
+def start_simulation(folder: Path, names: Sequence[str]) -> SimulatedFleet:
+    """Start boards with these names in the background. Raises ConfigError, OrchError."""
+    missing = [name for name in ("asyncssh", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"simulated boards need {' and '.join(missing)}", "pip install 'orch[sim]'"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "fleet.json").unlink(missing_ok=True)
+    log = folder / "simulation.log"
+    argv = [
+        *(sys.executable, "-m", "containers.board_sim.serve", "--root", str(folder)),
+        *("--make-key", str(folder / "client_key")),
+        *("--authorized-key", str(folder / "client_key.pub")),
+        *(part for name in names for part in ("--name", name)),
+    ]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    end = time.monotonic() + _START_DEADLINE_S
+    while time.monotonic() < end and process.poll() is None:
+        if fleet := find_simulation(folder):
+            return fleet
+        time.sleep(_POLL_S)
+    process.kill()
+    tail = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
+    raise OrchError(f"the simulated boards did not start: {tail[0]}", f"the whole log: {log}")
+
+
+def stop_simulation(folder: Path) -> bool:
+    """Stop the simulation of a folder and wait for its end; False when none runs."""
+    fleet = find_simulation(folder)
+    if fleet is None:
+        return False
+    os.kill(fleet.pid, signal.SIGTERM)
+    end = time.monotonic() + _STOP_DEADLINE_S
+    while find_simulation(folder) is not None:
+        if time.monotonic() > end:
+            os.kill(fleet.pid, signal.SIGKILL)
+        time.sleep(_POLL_S)
+    return True
+
+
+@contextmanager
+def simulated(folder: Path, boards: Sequence[Board]) -> Iterator[tuple[Board, ...]]:
+    """Give the boards with the addresses of the simulation, started for the while if need be.
+
+    Boards that are not simulated come back as they are.
+    """
+    names = [board.name for board in boards if board.simulated]
+    if not names:
+        yield tuple(boards)
+        return
+    running = find_simulation(folder)
+    ours = running is None or not set(names) <= set(running.boards)
+    if ours and running is not None:
+        stop_simulation(folder)
+    fleet = start_simulation(folder, names) if ours or running is None else running
+    try:
+        yield tuple(_placed(board, fleet) if board.simulated else board for board in boards)
+    finally:
+        if ours:
+            stop_simulation(folder)
+
+
+def _placed(board: Board, fleet: SimulatedFleet) -> Board:
+    found = fleet.boards[board.name]
+    return replace(
+        board,
+        host=found.host,
+        port=found.port,
+        host_keys=found.host_keys,
+        identity_file=found.identity_file,
+    )

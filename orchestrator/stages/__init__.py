@@ -1,0 +1,1 @@
+"""The six stages, one public function each; no stage knows another."""

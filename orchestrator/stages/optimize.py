@@ -1,0 +1,133 @@
+"""ONNX → simplified ONNX with its head, checked against its input; and what it says on images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orchestrator.domain import HeadSpec, Recipe
+from orchestrator.errors import OptimizeError
+from orchestrator.images import NamedImage, normalise
+from orchestrator.onnx_graph import count_ops, run_float
+from orchestrator.segmentation import class_map
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+    from onnx_graphsurgeon import Graph
+
+#: The two graphs do the same arithmetic, so hardly a pixel may differ.
+MIN_AGREEMENT = 0.9999
+
+
+@dataclass(frozen=True, slots=True)
+class Optimized:
+    """A simplified graph.
+
+    Attributes:
+        path: the ONNX file.
+        reference: a .npy file, (images, H, W) int32: the float model's classes of each image.
+        ops_before: operators of the graph as it was exported.
+        ops_after: operators after simplification, without the head.
+        agreement: share of pixels with the class that the exported graph gives, 0..1.
+        checked_images: how many images the agreement was measured on.
+    """
+
+    path: Path
+    reference: Path
+    ops_before: dict[str, int]
+    ops_after: dict[str, int]
+    agreement: float
+    checked_images: int
+
+
+def optimize(
+    recipe: Recipe, source: Path, images: Sequence[NamedImage], check: int, folder: Path
+) -> Optimized:
+    """Simplify, move constants into initializers, add the head, check on the first `check` images.
+
+    Raises:
+        OptimizeError: the graph cannot be simplified, or answers otherwise than its source.
+    """
+    import onnx
+
+    before = onnx.load(source)
+    simple = _simplify(before, recipe.name)
+    path = folder / "model.onnx"
+    onnx.save(_with_head(simple, recipe.head), path)
+    name = recipe.export.input_name
+    feeds = [{name: normalise(image.pixels, recipe.preprocess)} for image in images]
+    axis = recipe.head.axis
+    classes = [class_map(output, axis) for output in run_float(path, feeds)]
+    expected = [class_map(output, axis) for output in run_float(source, feeds[:check])]
+    same = float(np.mean([(a == b).mean() for a, b in zip(expected, classes, strict=False)]))
+    if same < MIN_AGREEMENT:
+        raise OptimizeError(
+            f"{recipe.name}: the optimized graph agrees with the exported one on {same:.3%} of "
+            f"the pixels of {len(expected)} images (must be {MIN_AGREEMENT:.2%})"
+        )
+    reference = folder / "reference.npy"
+    np.save(reference, np.stack(classes))
+    return Optimized(path, reference, count_ops(before), count_ops(simple), same, len(expected))
+
+
+def _simplify(model: ModelProto, name: str) -> ModelProto:
+    """Fold shapes and constants; keep MatMul and Add apart, as Pulsar2's op list wants them.
+
+    onnxsim's further optimizers would fuse the two into Gemm.
+    """
+    import onnx_graphsurgeon as gs
+    from onnxsim import simplify
+
+    simplified, sound = simplify(model, perform_optimization=False)
+    if not sound:
+        raise OptimizeError(f"{name}: onnxsim's own check failed on the simplified graph")
+    graph = gs.import_onnx(simplified).fold_constants()
+    _drop_idle_casts(graph)
+    return _exported(gs.export_onnx(graph.cleanup().toposort()), model)
+
+
+def _drop_idle_casts(graph: Graph) -> None:
+    """Take out casts to the type that a tensor already has; transformers 5 leaves two a block."""
+    from onnx.helper import np_dtype_to_tensor_dtype
+
+    for node in [node for node in graph.nodes if node.op == "Cast"]:
+        (source,), (target,) = node.inputs, node.outputs
+        known = source.dtype is not None and target not in graph.outputs
+        if known and np_dtype_to_tensor_dtype(np.dtype(source.dtype)) == node.attrs["to"]:
+            for user in list(target.outputs):
+                user.inputs = [source if tensor is target else tensor for tensor in user.inputs]
+
+
+def _with_head(model: ModelProto, head: HeadSpec) -> ModelProto:
+    """Put ArgMax behind the only output; its own output becomes the graph's."""
+    if head.op == "none":
+        return model
+    import onnx_graphsurgeon as gs
+
+    graph = gs.import_onnx(model)
+    if len(graph.outputs) != 1:
+        raise OptimizeError(f"a head wants one output, the graph has {len(graph.outputs)}")
+    (logits,) = graph.outputs
+    if not 0 <= head.axis < len(logits.shape):
+        raise OptimizeError(
+            f"optimize.head.axis: {head.axis} is not an axis of {logits.name} {logits.shape}"
+        )
+    shape: list[int] = list(logits.shape)
+    shape[head.axis : head.axis + 1] = [1] if head.keepdims else []
+    output = gs.Variable(head.output_name, dtype=np.int64, shape=shape)
+    attributes = {"axis": head.axis, "keepdims": int(head.keepdims)}
+    graph.nodes.append(
+        gs.Node("ArgMax", "head_argmax", attributes, inputs=[logits], outputs=[output])
+    )
+    graph.outputs = [output]
+    return _exported(gs.export_onnx(graph.cleanup().toposort()), model)
+
+
+def _exported(model: ModelProto, source: ModelProto) -> ModelProto:
+    """Keep the source's IR version: older tools refuse newer ones."""
+    model.ir_version = source.ir_version
+    return model

@@ -1,0 +1,67 @@
+"""A run's outcomes → files that people and programs read."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.domain import BoardOutcome, Json, RunRecord
+from orchestrator.hashing import as_json
+from orchestrator.latency import summarise
+from orchestrator.table import COLUMNS, EMPTY, table_row
+
+#: Raised by one with every change of the JSON report.
+REPORT_VERSION = 1
+
+
+def write_report(
+    run: RunRecord, outcomes: Sequence[BoardOutcome], folder: Path
+) -> tuple[Path, ...]:
+    """Write report.json, report.csv and report.md; give their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = (folder / "report.json", folder / "report.csv", folder / "report.md")
+    text = json.dumps(report_json(run, outcomes), indent=2, ensure_ascii=False)
+    paths[0].write_text(text + "\n", encoding="utf-8")
+    rows = [table_row(run, outcome) for outcome in outcomes]
+    with paths[1].open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([*(name for name, _ in COLUMNS), "error"])
+        for row, outcome in zip(rows, outcomes, strict=True):
+            writer.writerow([*("" if cell == EMPTY else cell for cell in row), outcome.error])
+    paths[2].write_text(_markdown(run, rows, outcomes), encoding="utf-8")
+    return paths
+
+
+def report_json(run: RunRecord, outcomes: Sequence[BoardOutcome]) -> dict[str, Json]:
+    """Give the report as plain values; samples in ns, figures in ms."""
+    boards: list[Json] = []
+    for outcome in outcomes:
+        measured = outcome.measurement
+        timed = measured is not None and measured.samples_ns
+        latency = summarise(measured.samples_ns) if measured is not None and timed else None
+        boards.append({"latency": as_json(latency), "outcome": as_json(outcome)})
+    return {"version": REPORT_VERSION, "run": as_json(run), "boards": boards}
+
+
+def _markdown(
+    run: RunRecord, rows: Sequence[tuple[str, ...]], outcomes: Sequence[BoardOutcome]
+) -> str:
+    lines = [
+        f"# {run.recipe} on fleet {run.fleet}",
+        "",
+        f"Run `{run.run_id}`, started {run.started_at}.",
+    ]
+    if any(outcome.simulated for outcome in outcomes):
+        lines += ["", "**Simulated boards**: the times are of a host CPU, not of an NPU."]
+    lines += [
+        "",
+        "| " + " | ".join(name for name, _ in COLUMNS) + " |",
+        "| " + " | ".join("---:" if number else "---" for _, number in COLUMNS) + " |",
+        *("| " + " | ".join(row) + " |" for row in rows),
+    ]
+    failures = [f"- {outcome.error}" for outcome in outcomes if outcome.error]
+    if failures:
+        lines += ["", "## Failures", "", *failures]
+    return "\n".join(lines) + "\n"

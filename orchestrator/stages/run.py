@@ -1,0 +1,97 @@
+"""Measure the current release of one board, and hear what it says on the evaluation images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.agent import Agent
+from orchestrator.domain import Agreement, Judged, Measurement, Recipe, Release
+from orchestrator.errors import AgentError
+from orchestrator.latency import judge
+from orchestrator.replies import parse_measurement, parse_outputs
+from orchestrator.segmentation import ClassMap, agreement, class_map
+
+MODEL = "model.axmodel"
+#: What starting, loading and sending may take beside the work itself.
+_MARGIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a board did; `class_maps` has one (H, W) map per evaluation image."""
+
+    measurement: Measurement
+    judged: Judged
+    agreement: Agreement
+    class_maps: tuple[ClassMap, ...]
+
+
+def run(
+    agent: Agent, recipe: Recipe, release: Release, reference: Sequence[ClassMap], run_id: str
+) -> Ran:
+    """Time the model, then run it on the evaluation images and compare with `reference`.
+
+    Raises:
+        AgentError: with the agent's code, or INPUT_MISMATCH when an output is not what it must be.
+        DeadlineError, Unreachable: the work goes on on the board; the same run_id joins it.
+    """
+    limit = recipe.run.timeout_s
+    timed = agent.ask(
+        "benchmark",
+        {
+            "run_id": f"{run_id}-benchmark",
+            "model": MODEL,
+            "warmup": recipe.run.warmup,
+            "iterations": recipe.run.iterations,
+            "deadline_s": limit,
+            "input": release.inputs[0].sha256,
+        },
+        limit + _MARGIN_S,
+    )
+    answered = agent.ask(
+        "infer",
+        {
+            "run_id": f"{run_id}-infer",
+            "model": MODEL,
+            "deadline_s": limit,
+            "inputs": [item.sha256 for item in release.inputs],
+        },
+        limit + _MARGIN_S,
+    )
+    name = agent.board.name
+    measurement = parse_measurement(name, timed)
+    outputs = parse_outputs(name, answered)
+    maps = _class_maps(name, outputs, recipe, reference)
+    return Ran(
+        measurement,
+        judge(measurement),
+        agreement(reference, maps, len(recipe.classes)),
+        tuple(maps),
+    )
+
+
+def _class_maps(
+    name: str,
+    outputs: Sequence[dict[str, NDArray[np.generic]]],
+    recipe: Recipe,
+    reference: Sequence[ClassMap],
+) -> list[ClassMap]:
+    """Pick the model's output of each image; a wrong count or shape is an error, not a crash."""
+    wanted = recipe.export.output_name if recipe.head.op == "none" else recipe.head.output_name
+    maps: list[ClassMap] = [
+        class_map(tensors[wanted], recipe.head.axis) for tensors in outputs if wanted in tensors
+    ]
+    shapes = [found.shape for found in maps]
+    expected = [truth.shape for truth in reference]
+    if shapes != expected:
+        raise AgentError(
+            f"{name}: {len(maps)} class maps {sorted(set(shapes))} came back for {wanted!r}, "
+            f"expected {len(reference)} of {sorted(set(expected))}",
+            "build and deploy again: the model and its recipe do not fit",
+            "INPUT_MISMATCH",
+        )
+    return maps

@@ -1,0 +1,125 @@
+"""Outcomes → the rows of the latency table. Pure; every report and the terminal share it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.domain import BoardOutcome, Gates, Json, RunRecord
+from orchestrator.latency import summarise
+
+#: Header and whether the column holds numbers.
+COLUMNS = (
+    ("board", False),
+    ("chip", False),
+    ("SDK", False),
+    ("Pulsar2", False),
+    ("target", False),
+    ("load ms", True),
+    ("first ms", True),
+    ("p50 ms", True),
+    ("p90 ms", True),
+    ("p99 ms", True),
+    ("max ms", True),
+    ("n", True),
+    ("fps", True),
+    ("agreement", True),
+    ("mIoU", True),
+    ("verdict", False),
+)
+#: Where a cell has nothing to say.
+EMPTY = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One sentence on a run, and what failed of it."""
+
+    sentence: str
+    failed_boards: tuple[str, ...]
+    failed_gates: tuple[str, ...]
+
+
+def table_row(run: RunRecord, outcome: BoardOutcome) -> tuple[str, ...]:
+    """Give the cells of one board, in the order of COLUMNS."""
+    facts = outcome.facts
+    known = (
+        outcome.board,
+        _text(facts, "chip_type").removesuffix("_CHIP"),
+        _text(facts, "sdk_version").split("_")[0],
+        _text(run.summary, "pulsar2"),
+        _text(run.summary, "target"),
+    )
+    verdict = (verdict_text(outcome),)
+    measured = outcome.measurement
+    if measured is None or not measured.samples_ns:
+        return (*known, *[EMPTY] * 10, *verdict)
+    latency = summarise(measured.samples_ns)
+    agreed = outcome.agreement
+    return (
+        *known,
+        f"{measured.load_ns / 1e6:.1f}",
+        f"{measured.first_ns / 1e6:.2f}",
+        f"{latency.p50_ms:.3f}",
+        f"{latency.p90_ms:.3f}",
+        EMPTY if latency.p99_ms is None else f"{latency.p99_ms:.3f}",
+        f"{latency.max_ms:.3f}",
+        str(latency.n),
+        f"{latency.fps:.1f}",
+        EMPTY if agreed is None else f"{agreed.pixel_agreement:.2%}",
+        EMPTY if agreed is None else f"{agreed.miou:.3f}",
+        *verdict,
+    )
+
+
+def verdict_text(outcome: BoardOutcome) -> str:
+    """Give the last cell: what failed, or that it is simulated, or what may be believed."""
+    if outcome.error_code:
+        return f"failed: {outcome.error_code}"
+    verdict = outcome.judged.verdict if outcome.judged else EMPTY
+    if outcome.simulated:
+        return "simulated" if verdict == "VALID" else f"simulated, {verdict}"
+    return verdict
+
+
+def summarise_run(outcomes: Sequence[BoardOutcome], gates: Gates) -> Summary:
+    """Say in one sentence how it went, and name the boards and gates that failed."""
+    failed = tuple(outcome.board for outcome in outcomes if outcome.error_code)
+    measured = [outcome for outcome in outcomes if outcome.measurement is not None]
+    medians = [
+        summarise(outcome.measurement.samples_ns).p50_ms
+        for outcome in measured
+        if outcome.measurement is not None and outcome.measurement.samples_ns
+    ]
+    sentence = f"{len(measured)} of {len(outcomes)} boards measured"
+    if medians:
+        sentence += f", p50 {min(medians):.2f} to {max(medians):.2f} ms"
+    sent = sum(outcome.delivery.uploaded_bytes for outcome in outcomes if outcome.delivery)
+    if any(outcome.delivery for outcome in outcomes):
+        sentence += f", {sent:,} bytes uploaded"
+    if any(outcome.simulated for outcome in outcomes):
+        sentence += "; simulated boards: times are of this machine's CPU, not of an NPU"
+    broken = tuple(text for outcome in outcomes for text in _broken_gates(outcome, gates))
+    return Summary(sentence, failed, broken)
+
+
+def _broken_gates(outcome: BoardOutcome, gates: Gates) -> list[str]:
+    broken = []
+    agreed, measured = outcome.agreement, outcome.measurement
+    if agreed is not None:
+        for label, value, least in (
+            ("agreement", agreed.pixel_agreement, gates.min_agreement),
+            ("mIoU", agreed.miou, gates.min_miou),
+        ):
+            if least is not None and value < least:
+                broken.append(f"{outcome.board}: {label} {value:.4f} is under {least}")
+    if measured is not None and measured.samples_ns and gates.max_p50_ms is not None:
+        p50 = summarise(measured.samples_ns).p50_ms
+        if p50 > gates.max_p50_ms:
+            broken.append(f"{outcome.board}: p50 {p50:.3f} ms is over {gates.max_p50_ms} ms")
+    return broken
+
+
+def _text(values: Mapping[str, Json], key: str) -> str:
+    value = values.get(key)
+    return EMPTY if value is None else str(value)

@@ -1,0 +1,114 @@
+"""Options → one implementation per seam."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.backends.docker_toolchain import DockerToolchain
+from orchestrator.backends.engines import DaskEngine, ThreadEngine
+from orchestrator.backends.fabric_connect import FabricConnect
+from orchestrator.backends.fsspec_blobs import FsspecBlobs
+from orchestrator.backends.local_toolchain import LocalToolchain
+from orchestrator.backends.sql_ledger import SqlLedger
+from orchestrator.building import Workshop
+from orchestrator.cache import Cache
+from orchestrator.domain import ToolchainSpec
+from orchestrator.errors import ConfigError
+from orchestrator.inventory import Inventory, load_inventory
+from orchestrator.pipeline import Crew
+from orchestrator.seams import Engine, Progress, Toolchain
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """The inventory and the folder where orch keeps its state."""
+
+    inventory: Inventory
+    home: Path
+
+    @property
+    def simulation(self) -> Path:
+        """The folder of the simulated boards."""
+        return self.home / "sim"
+
+    def ledger(self) -> SqlLedger:
+        """Open the ledger: `ORCH_LEDGER`, or SQLite under home."""
+        return SqlLedger(os.environ.get("ORCH_LEDGER") or f"sqlite:///{self.home / 'orch.db'}")
+
+    def blobs(self) -> FsspecBlobs:
+        """Open the artifacts: `ORCH_BLOBS`, or a folder under home."""
+        return FsspecBlobs(os.environ.get("ORCH_BLOBS") or str(self.home / "cas"))
+
+
+def open_workplace(inventory: Path | None) -> Workplace:
+    """Find the inventory (option, `ORCH_INVENTORY`, ./inventory.yaml) and the home beside it."""
+    named = inventory or Path(os.environ.get("ORCH_INVENTORY") or "inventory.yaml")
+    if not named.is_file():
+        raise ConfigError(
+            f"{named}: no such inventory",
+            "go to the folder that has one, or name it with --inventory",
+        )
+    home = os.environ.get("ORCH_HOME")
+    folder = Path(home).expanduser() if home else named.resolve().parent / ".orch"
+    return Workplace(load_inventory(named), folder.absolute())
+
+
+def make_toolchain(spec: ToolchainSpec) -> Toolchain:
+    """Give what runs `pulsar2`."""
+    if spec.kind == "docker" and spec.image is not None:
+        return DockerToolchain(spec.name, spec.image)
+    if spec.kind == "local":
+        return LocalToolchain(spec.name, spec.command)
+    return _stand_in(spec.name)
+
+
+def _stand_in(name: str) -> Toolchain:
+    """Give the stand-in for the vendor's image, run by this very Python."""
+    from importlib.util import find_spec
+
+    module = "containers.pulsar2_sim"
+    found = find_spec(module)
+    if found is None or found.submodule_search_locations is None:
+        raise ConfigError(f"toolchain {name!r}: {module} is not installed")
+    if find_spec("onnxruntime") is None:
+        raise ConfigError(
+            f"toolchain {name!r}: the stand-in needs onnxruntime", "pip install 'orch[sim]'"
+        )
+    folder = Path(next(iter(found.submodule_search_locations)))
+    return LocalToolchain(name, (sys.executable, "-m", module), folder)
+
+
+def make_engine(url: str | None) -> Engine:
+    """Give threads, or the Dask cluster at `url`."""
+    return DaskEngine(url) if url else ThreadEngine()
+
+
+def make_workshop(
+    place: Workplace, ledger: SqlLedger, spec: ToolchainSpec, progress: Progress
+) -> Workshop:
+    """Give what building needs."""
+    blobs = place.blobs()
+    cache = Cache(ledger, blobs, place.home / "work")
+    return Workshop(cache, blobs, make_toolchain(spec), progress, place.home / "logs")
+
+
+def make_connect(place: Workplace) -> FabricConnect:
+    """Give what opens boards; keys may be pinned in the inventory or stand in known_hosts."""
+    return FabricConnect((place.home / "known_hosts", Path("~/.ssh/known_hosts").expanduser()))
+
+
+def make_crew(
+    place: Workplace, ledger: SqlLedger, engine_url: str | None, progress: Progress
+) -> Crew:
+    """Give what working on boards needs."""
+    return Crew(
+        connect=make_connect(place),
+        engine=make_engine(engine_url),
+        blobs=place.blobs(),
+        ledger=ledger,
+        progress=progress,
+        reports=place.home / "reports",
+    )

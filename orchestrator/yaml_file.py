@@ -1,0 +1,129 @@
+"""YAML that remembers on which line each key stands, so that an error can say where."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from orchestrator.domain import Json
+from orchestrator.errors import ConfigError
+
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class YamlFile:
+    """A parsed file: `lines` maps the place of every key and item to its line, from 1."""
+
+    path: Path
+    data: Json
+    lines: Mapping[Place, int]
+
+    def error(self, place: Place, message: str, hint: str = "") -> ConfigError:
+        """Make the one-line error for a place: `file:line: a.b.c: message`."""
+        known = place
+        while known and known not in self.lines:
+            known = known[:-1]
+        dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+        where = f"{self.path}:{self.lines.get(known, 1)}"
+        return ConfigError(f"{where}: {dotted.lstrip('.') or 'file'}: {message}", hint)
+
+
+def read_yaml(path: Path) -> YamlFile:
+    """Read one document of plain values. Raises ConfigError with file and line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    loader = yaml.SafeLoader(text)
+    lines: dict[Place, int] = {}
+    try:
+        node = loader.get_single_node()
+        data: Json = {}
+        if node is not None:
+            _note_lines(node, (), lines, path)
+            data = loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from error
+    finally:
+        loader.dispose()
+    return YamlFile(path, data, lines)
+
+
+def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int], path: Path) -> None:
+    lines.setdefault(place, node.start_mark.line + 1)
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _note_lines(item, (*place, index), lines, path)
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*place, str(key.value))
+            line = key.start_mark.line + 1
+            if here in lines:
+                dotted = ".".join(map(str, here))
+                raise ConfigError(
+                    f"{path}:{line}: {dotted}: named twice, first on line {lines[here]}",
+                    "rename one of the two, or delete it",
+                )
+            lines[here] = line
+            _note_lines(value, here, lines, path)
+
+
+def explain(file: YamlFile, problems: Sequence[Mapping[str, object]], schema: Json) -> ConfigError:
+    """Turn the first of pydantic's problems into one line; unknown keys get the nearest known one.
+
+    Args:
+        file: where the values came from.
+        problems: `ValidationError.errors()`.
+        schema: the model's JSON Schema, to know which keys there are.
+    """
+    problem = problems[0]
+    place = tuple(_parts(problem.get("loc", ())))
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if problem.get("type") == "extra_forbidden":
+        known = sorted(_keys_at(schema, schema, place[:-1]))
+        near = difflib.get_close_matches(str(place[-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+        return file.error(place, f"unknown key{more}", hint)
+    message = str(problem.get("msg", "not valid")).removeprefix("Value error, ")
+    return file.error(place, message[:1].lower() + message[1:] + more)
+
+
+def _parts(loc: object) -> list[str | int]:
+    parts = loc if isinstance(loc, tuple) else ()
+    return [part for part in parts if isinstance(part, str | int)]
+
+
+def _keys_at(root: Json, schema: Json, place: Place) -> set[str]:
+    """Give the property names that the schema allows at a place."""
+    if not isinstance(schema, dict) or not isinstance(root, dict):
+        return set()
+    if isinstance(reference := schema.get("$ref"), str):
+        definitions = root.get("$defs")
+        name = reference.rsplit("/", 1)[-1]
+        return _keys_at(root, definitions.get(name) if isinstance(definitions, dict) else {}, place)
+    found: set[str] = set()
+    for choice in [*_list(schema.get("anyOf")), *_list(schema.get("allOf"))]:
+        found |= _keys_at(root, choice, place)
+    properties = schema.get("properties")
+    named = properties if isinstance(properties, dict) else {}
+    if not place:
+        return found | set(named)
+    if isinstance(place[0], int):
+        return found | _keys_at(root, schema.get("items"), place[1:])
+    inner = named.get(place[0], schema.get("additionalProperties"))
+    return found | _keys_at(root, inner, place[1:])
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
