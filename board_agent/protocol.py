@@ -11,6 +11,7 @@ This file is the one piece of `board_agent` that the host imports.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from typing import Any
@@ -42,6 +43,8 @@ ERRORS = {
 #: The largest reply a host reads.
 MAX_REPLY_BYTES = 256 * 1024 * 1024
 
+#: More than this in front of the frame is no banner.
+_MAX_HEADERS = 16
 _HEADER = re.compile(rb"ORCH/1 (\d{1,10}) ([0-9a-f]{64})\n")
 
 
@@ -59,16 +62,25 @@ def pack(message: dict[str, Any]) -> bytes:
 def unpack(data: bytes) -> dict[str, Any]:
     """Find the frame in what a board sent and give its message. Raises FrameError."""
     found = None
-    for found in _HEADER.finditer(data):
+    # Few: each candidate costs a hash over what may be all of the data.
+    for found in itertools.islice(_HEADER.finditer(data), _MAX_HEADERS):
         length = int(found.group(1))
         body = data[found.end() : found.end() + length]
         if len(body) == length and hashlib.sha256(body).hexdigest().encode() == found.group(2):
-            message = json.loads(body.decode("utf-8"))
-            if isinstance(message, dict):
-                return message
+            return _message(body)
     if found is None:
         raise FrameError(f"no frame in {len(data)} bytes")
     raise FrameError("the frame is cut or damaged")
+
+
+def _message(body: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise FrameError(f"the frame holds no JSON: {error}") from error
+    if not isinstance(message, dict):
+        raise FrameError("the frame holds no JSON object")
+    return message
 
 
 def success(result: dict[str, Any]) -> dict[str, Any]:

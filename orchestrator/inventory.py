@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from orchestrator.domain import Board, Fleet, Json, ToolchainSpec
 from orchestrator.errors import ConfigError
@@ -26,13 +33,22 @@ _Port = Annotated[int, Field(ge=1, le=65535)]
 _Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 
+def _own_folder(path: str) -> str:
+    if path.removeprefix("~").strip("/") in {"", ".", ".."}:
+        raise ValueError("orch wants a folder of its own, such as .orch")
+    return path
+
+
+_WorkDir = Annotated[str, AfterValidator(_own_folder)]
+
+
 class _Defaults(_Model):
     """What every board has unless it says otherwise."""
 
     user: str = Field("root", description="login on the board")
     port: _Port = Field(22, description="SSH port")
     identity_file: str | None = Field(None, description="private key; default: ssh-agent, ~/.ssh")
-    work_dir: str = Field(".orch", description="where orch may write on a board")
+    work_dir: _WorkDir = Field(".orch", description="where orch may write on a board")
     site: str = Field("default", description="boards behind one gateway share a site")
     connect_timeout_s: _Seconds = Field(10.0, description="time to connect and log in")
 
@@ -47,7 +63,7 @@ class _Board(_Model):
     host_key: str | list[str] | None = Field(
         None, description="pinned public key(s), `ssh-ed25519 AAAA…`; default: known_hosts"
     )
-    work_dir: str | None = None
+    work_dir: _WorkDir | None = None
     site: str | None = None
     tags: list[str] = Field(default_factory=list)
     simulated: bool = Field(default=False, description="a simulated board on this machine")

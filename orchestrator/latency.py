@@ -39,7 +39,7 @@ def percentile(sorted_samples: Sequence[int], percent: float) -> int:
         sorted_samples: ascending, not empty.
         percent: 0 < percent <= 100.
     """
-    rank = math.ceil(percent / 100 * len(sorted_samples))
+    rank = math.ceil(percent * len(sorted_samples) / 100)
     return sorted_samples[max(rank, 1) - 1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -27,6 +28,8 @@ from orchestrator.yaml_file import explain, read_yaml
 
 #: Where the recipes lie that come with orch.
 SHIPPED = Path(__file__).parent / "recipes"
+#: A recipe's name begins the names of its releases, which are folders on boards.
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 GENERATORS = ("street-scenes",)
 
 
@@ -36,8 +39,12 @@ class _Model(BaseModel):
 
 _Count = Annotated[int, Field(ge=1, le=1_000_000)]
 _Share = Annotated[float, Field(ge=0, le=1)]
-_Positive = Annotated[float, Field(gt=0)]
-_Channel = Annotated[list[float], Field(min_length=3, max_length=3)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Seconds = Annotated[float, Field(gt=0, le=86_400)]
+_Mean = Annotated[
+    list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=3, max_length=3)
+]
+_Std = Annotated[list[_Positive], Field(min_length=3, max_length=3)]
 
 
 class _Images(_Model):
@@ -83,8 +90,8 @@ class _Export(_Model):
 class _Preprocess(_Model):
     """(x - mean) / std per channel, on 0..255."""
 
-    mean: _Channel
-    std: _Channel
+    mean: _Mean
+    std: _Std
     colour: Literal["RGB", "BGR"] = "RGB"
 
 
@@ -108,7 +115,7 @@ class _Compile(_Model):
     npu_mode: Literal["NPU1", "NPU2", "NPU3", "NPU4"] = "NPU3"
     calibration: _Images = Field(default_factory=_Images)
     calibration_method: Literal["MinMax", "Percentile", "MSE", "KL"] = "MinMax"
-    timeout: _Positive = Field(7200, description="seconds")
+    timeout: _Seconds = Field(7200, description="seconds")
     pulsar2: dict[str, JsonValue] = Field(
         default_factory=dict, description="raw keys merged over the build config"
     )
@@ -119,7 +126,7 @@ class _Run(_Model):
 
     warmup: Annotated[int, Field(ge=0, le=100_000)] = 10
     iterations: _Count = 200
-    timeout: _Positive = Field(600, description="seconds")
+    timeout: _Seconds = Field(600, description="seconds")
 
 
 class _Gates(_Model):
@@ -168,6 +175,9 @@ def load_recipe(name: str) -> Recipe:
             known = ", ".join(shipped_recipes())
             hint = f"shipped: {known}; or give the path of a .yaml file"
             raise ConfigError(f"no recipe named {name!r}", hint)
+    if not _NAME.fullmatch(path.stem):
+        hint = "name the file by letters, digits, dot, dash and underscore, at most 64"
+        raise ConfigError(f"{path}: {path.stem!r} is no name for a recipe", hint)
     file = read_yaml(path)
     try:
         parsed = _Recipe.model_validate(file.data)

@@ -41,9 +41,9 @@ def read_yaml(path: Path) -> YamlFile:
         raise ConfigError(f"{path}: no such file") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
-    loader = yaml.SafeLoader(text)
     lines: dict[Place, int] = {}
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         data: Json = {}
         if node is not None:
@@ -54,9 +54,10 @@ def read_yaml(path: Path) -> YamlFile:
         line = mark.line + 1 if mark else 1
         raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem}") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from error
-    finally:
-        loader.dispose()
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: not valid YAML: {reason}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: it is nested too deeply, or holds itself") from error
     return YamlFile(path, data, lines)
 
 
@@ -87,8 +88,12 @@ def explain(file: YamlFile, problems: Sequence[Mapping[str, object]], schema: Js
         problems: `ValidationError.errors()`.
         schema: the model's JSON Schema, to know which keys there are.
     """
-    problem = problems[0]
-    place = tuple(_parts(problem.get("loc", ())))
+    # A misspelt key that must be there is two problems; the spelling is the one to show.
+    misspelt = (one for one in problems if one.get("type") == "extra_forbidden")
+    problem = next(misspelt, problems[0])
+    place = _place(file, problem.get("loc", ()))
+    while problem.get("type") != "missing" and place and place not in file.lines:
+        place = place[:-1]  # pydantic's own words: which choice of a union, `[key]`
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if problem.get("type") == "extra_forbidden":
         known = sorted(_keys_at(schema, schema, place[:-1]))
@@ -99,9 +104,13 @@ def explain(file: YamlFile, problems: Sequence[Mapping[str, object]], schema: Js
     return file.error(place, message[:1].lower() + message[1:] + more)
 
 
-def _parts(loc: object) -> list[str | int]:
-    parts = loc if isinstance(loc, tuple) else ()
-    return [part for part in parts if isinstance(part, str | int)]
+def _place(file: YamlFile, loc: object) -> Place:
+    """Give pydantic's location in the terms of the file, where every key is a text."""
+    place: Place = ()
+    for part in loc if isinstance(loc, tuple) else ():
+        known = (*place, part) in file.lines or (*place, str(part)) not in file.lines
+        place = (*place, part if known else str(part))
+    return place
 
 
 def _keys_at(root: Json, schema: Json, place: Place) -> set[str]:

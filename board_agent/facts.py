@@ -1,0 +1,165 @@
+"""What a board tells of itself: pure readers of the vendor's texts, and what puts them together.
+
+No SDK has every file, so each fact may be None.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import os
+import platform
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from board_agent.places import Board
+
+NPU_TOP = "/proc/ax_proc/npu/top"
+NPU_ENABLE = "/proc/ax_proc/npu/enable"
+
+
+class Cmm(NamedTuple):
+    """The contiguous memory that the NPU works in."""
+
+    total_bytes: int
+    used_bytes: int
+    free_bytes: int
+
+
+# ---------------------------------------------------------------------------- readers of texts
+def uid(text: str) -> str | None:
+    """`ax_uid: 0x6007080746221049`."""
+    found = re.search(r"0x[0-9a-fA-F]+", text)
+    return found.group().lower() if found else None
+
+
+def sdk_version(text: str) -> str | None:
+    """`Ax_Version V1.45.0_P39_20240830020829`: two or three parts after the prefix."""
+    found = re.search(r"Ax_Version\s+(\S+)", text)
+    return found.group(1) if found else None
+
+
+def temperature_c(text: str) -> float | None:
+    """`49263`, in thousandths of a degree."""
+    return int(text) / 1000 if re.fullmatch(r"-?\d+", text) else None
+
+
+def clock_mhz(text: str) -> int | None:
+    """`800M`."""
+    found = re.fullmatch(r"(\d+)\s*M(?:Hz)?", text)
+    return int(found.group(1)) if found else None
+
+
+def vnpu(text: str) -> str | None:
+    """`disable`, `enable`."""
+    return text if re.fullmatch(r"\w+", text) else None
+
+
+def npu_load_percent(text: str) -> float | None:
+    """The load of the busiest core; an idle NPU's table is empty, an old or disabled one's void."""
+    loads = [float(load) for load in re.findall(r"utilization:\s*(\d+(?:\.\d+)?)%", text)]
+    if loads:
+        return max(loads)
+    return 0.0 if "info is empty" in text else None
+
+
+def cmm(text: str) -> Cmm | None:
+    """The summary line of `mem_cmm_info`."""
+    found = re.search(r"total size=(\d+)KB.*?used=(\d+)KB.*?remain=(\d+)KB", text)
+    if not found:
+        return None
+    total, used, free = (int(kib) * 1024 for kib in found.groups())
+    return Cmm(total, used, free)
+
+
+# ------------------------------------------------------------------------------- of this board
+def read_sensors(board: Board) -> dict[str, Any]:
+    """What changes while a model runs."""
+    temperature = board.read("/sys/class/thermal/thermal_zone0/temp")
+    clock = board.read("/proc/ax_proc/npu/clk")
+    memory = read_cmm(board)
+    return {
+        "temperature_c": temperature_c(temperature) if temperature else None,
+        "npu_clock_mhz": clock_mhz(clock) if clock else None,
+        "npu_load_percent": _read_load(board),
+        "cmm_used_bytes": memory.used_bytes if memory else None,
+        "cpu_governor": board.read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+    }
+
+
+def read_facts(board: Board, work_dir: Path) -> dict[str, Any]:
+    """Everything `probe` tells; imports nothing of the vendor's."""
+    text = {name: board.read(f"/proc/ax_proc/{name}") for name in ("uid", "version")}
+    memory, split = read_cmm(board), board.read("/proc/ax_proc/npu/vnpu")
+    package, engine = find_axengine(board), board.library("ax_engine")
+    system = os.uname()
+    facts = {
+        "uid": uid(text["uid"]) if text["uid"] else None,
+        "sdk_version": read_sdk_version(board),
+        "chip_type": board.read("/proc/ax_proc/chip_type"),
+        "board_id": board.read("/proc/ax_proc/board_id"),
+        "kernel": board.read("/proc/sys/kernel/osrelease") or system.release,
+        "hostname": board.read("/proc/sys/kernel/hostname") or system.nodename,
+        "machine": board.read("/proc/sys/kernel/arch") or system.machine,
+        "python": platform.python_version(),
+        "vnpu": vnpu(split) if split else None,
+        "cmm_total_bytes": memory.total_bytes if memory else None,
+        "cmm_free_bytes": memory.free_bytes if memory else None,
+        "disk_free_bytes": _disk_free(work_dir),
+        "clock_unix_s": int(time.time()),
+        "axengine_path": str(package) if package else None,
+        "axengine_sha256": _package_sha256(package) if package else None,
+        "library_path": str(engine.parent) if engine else None,
+        "simulated": board.simulated(),
+    }
+    facts.update(read_sensors(board))
+    return facts
+
+
+def read_sdk_version(board: Board) -> str | None:
+    """The version of the vendor's SDK that the board runs."""
+    text = board.read("/proc/ax_proc/version")
+    return sdk_version(text) if text else None
+
+
+def read_cmm(board: Board) -> Cmm | None:
+    """How much NPU memory there is and is left."""
+    text = board.read("/proc/ax_proc/mem_cmm_info")
+    return cmm(text) if text else None
+
+
+def find_axengine(board: Board) -> Path | None:
+    """The folder of the package as `import` would find it; importing it would start the NPU."""
+    found = importlib.machinery.PathFinder.find_spec("axengine", sys.path + board.site_packages())
+    folders = list(found.submodule_search_locations or []) if found else []
+    return Path(folders[0]) if folders else None
+
+
+def _package_sha256(package: Path) -> str | None:
+    for name in ("_axe.py", "__init__.py"):
+        file = package / name
+        if file.is_file():
+            return hashlib.sha256(file.read_bytes()).hexdigest()
+    return None
+
+
+def _read_load(board: Board) -> float | None:
+    text = board.read(NPU_TOP)
+    if text and "not enabled" in text:
+        try:
+            with board.path(NPU_ENABLE).open("r+b", buffering=0) as switch:
+                switch.write(b"1")
+        except OSError:
+            return None
+        text = board.read(NPU_TOP)
+    return npu_load_percent(text) if text else None
+
+
+def _disk_free(path: Path) -> int:
+    while not path.is_dir():
+        path = path.parent
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize

@@ -1,0 +1,131 @@
+"""What the host sent, checked: every reader gives a value of the right kind or BAD_REQUEST."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from board_agent.errors import AgentError
+from board_agent.protocol import KINDS, VERSION
+
+#: Ids become file names: no slash, no leading dot.
+ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}")
+FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+MAX_REQUEST_BYTES = 16 * 1024 * 1024
+MAX_ITERATIONS = 1_000_000
+MAX_DEADLINE_S = 86_400.0
+
+
+class File(NamedTuple):
+    """One file of a release."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+def refuse(message: str) -> AgentError:
+    """A BAD_REQUEST."""
+    return AgentError("BAD_REQUEST", message)
+
+
+def read(data: bytes) -> dict[str, Any]:
+    """The request in `data`; its version, kind and work_dir are sound."""
+    if len(data) > MAX_REQUEST_BYTES:
+        raise refuse(f"the request is larger than {MAX_REQUEST_BYTES} bytes")
+    try:
+        request = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise refuse(f"the request of {len(data)} bytes is no JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise refuse("the request is no JSON object")
+    if request.get("version") != VERSION:
+        raise refuse(f"version is {request.get('version')!r}, this agent speaks {VERSION}")
+    if request.get("kind") not in KINDS:
+        raise refuse(f"kind is {request.get('kind')!r}, not one of {', '.join(KINDS)}")
+    return request
+
+
+def work_dir(request: dict[str, Any]) -> Path:
+    """The absolute work_dir."""
+    value = request.get("work_dir")
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise refuse(f"work_dir is {value!r}, not a path")
+    try:
+        return Path.home() / Path(value).expanduser()
+    except RuntimeError as error:  # `~someone`
+        raise refuse(f"work_dir is {value!r}: {error}") from error
+
+
+def matching(request: dict[str, Any], key: str, pattern: re.Pattern[str]) -> str:
+    """The string under `key`."""
+    value = request.get(key)
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise refuse(f"{key} is {value!r:.200}, it must match {pattern.pattern}")
+    return value
+
+
+def digests(request: dict[str, Any], key: str) -> list[str]:
+    """The list of sha256 under `key`."""
+    value = request.get(key)
+    if not isinstance(value, list):
+        raise refuse(f"{key} is {value!r:.200}, not a list of sha256")
+    return [matching({key: item}, key, SHA256) for item in value]
+
+
+def count(request: dict[str, Any], key: str, least: int) -> int:
+    """The whole number under `key`, from `least` to MAX_ITERATIONS."""
+    value = request.get(key)
+    if (
+        not isinstance(value, int)
+        or isinstance(value, bool)
+        or not least <= value <= MAX_ITERATIONS
+    ):
+        raise refuse(
+            f"{key} is {value!r:.200}, not a whole number from {least} to {MAX_ITERATIONS}"
+        )
+    return value
+
+
+def deadline_s(request: dict[str, Any]) -> float:
+    """The deadline, more than nothing and at most a day."""
+    value = request.get("deadline_s")
+    if (
+        not isinstance(value, (int, float))
+        or isinstance(value, bool)
+        or not 0 < value <= MAX_DEADLINE_S
+    ):
+        raise refuse(f"deadline_s is {value!r:.200}, not a number above 0 up to {MAX_DEADLINE_S}")
+    return float(value)
+
+
+def manifest(request: dict[str, Any]) -> dict[str, Any]:
+    """The manifest as it was sent; `files` of it reads well."""
+    value = request.get("manifest")
+    if not isinstance(value, dict):
+        raise refuse(f"manifest is {value!r:.200}, not an object")
+    files(value)
+    return value
+
+
+def files(value: dict[str, Any]) -> list[File]:
+    """The files of a manifest, by name."""
+    listed = value.get("files")
+    if not isinstance(listed, dict) or not listed:
+        raise refuse("manifest.files is no object with at least one file")
+    return [_file(name, listed[name]) for name in sorted(listed)]
+
+
+def _file(name: str, entry: object) -> File:
+    if not FILE_NAME.fullmatch(name):
+        raise refuse(f"manifest.files: {name!r:.200} is no file name")
+    if not isinstance(entry, dict):
+        raise refuse(f"manifest.files.{name} is no object")
+    size = entry.get("size_bytes")
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise refuse(f"manifest.files.{name}.size_bytes is {size!r:.200}, not a size")
+    return File(name, matching(entry, "sha256", SHA256), size)

@@ -1,0 +1,93 @@
+"""The parent of the worker: alone in its session, it keeps the deadline and reports deaths."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+from board_agent import protocol, worker
+from board_agent.answer import answer
+from board_agent.jobs import Job
+from board_agent.places import Board
+from board_agent.results import Results, now_ns
+
+#: What a runtime may take to shut down once its answer is on the disk.
+SHUTDOWN_S = 5
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_SHORTEST_S = 0.001
+
+
+def main(board: Board, results: Results, run_id: str) -> int:
+    """Read the order from stdin, run it in a child, see to it that there is a result."""
+    try:
+        order = json.loads(sys.stdin.buffer.read().decode("utf-8"))
+    except ValueError:  # the agent that started this died before it had given its order
+        results.release(run_id)
+        return 1
+    job = Job(**order["job"])
+    request_sha256 = job.sha256()
+    child = os.fork()
+    if child == 0:
+        _work(job, request_sha256, results, board)
+        return 0
+    with contextlib.suppress(OSError):  # the child does the same: whoever comes first
+        os.setpgid(child, child)
+    reply = _watch(child, run_id, order["ends_ns"], results)
+    if results.stored(job.run_id, request_sha256) is None:
+        results.store(job.run_id, request_sha256, reply)
+    results.release(run_id)
+    return 0
+
+
+def _work(job: Job, request_sha256: str, results: Results, board: Board) -> None:
+    os.setpgid(0, 0)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    reply = answer(
+        lambda: protocol.success(worker.run(job, board, results.path(job.run_id, "log")))
+    )
+    results.store(job.run_id, request_sha256, reply)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(SHUTDOWN_S)
+    # Only now is the session out of every frame and traceback. One that lives at exit makes the
+    # runtime complain or crash, which must not cost the answer either.
+    gc.collect()
+
+
+def _watch(child: int, run_id: str, ends_ns: int, results: Results) -> dict[str, Any]:
+    """Wait for the child, kill its group at the deadline, and tell how it ended."""
+    overdue = []
+
+    def kill(_signal: int, _frame: object) -> None:
+        overdue.append(True)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)
+
+    signal.signal(signal.SIGALRM, kill)
+    signal.setitimer(signal.ITIMER_REAL, max(_SHORTEST_S, (ends_ns - now_ns()) / 1e9))
+    _, status = os.waitpid(child, 0)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    log_tail = results.log_tail(run_id)
+    if overdue:
+        message = f"run {run_id}: killed at its deadline"
+        return protocol.failure("TIMEOUT", message, {"log_tail": log_tail})
+    number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+    code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+    how = f"exited with {code}" if number is None else f"was killed by {_signal_name(number)}"
+    return protocol.failure(
+        "RUN_FAILED",
+        f"run {run_id}: the worker {how} without a result",
+        {"returncode": code, "signal": number, "log_tail": log_tail},
+    )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

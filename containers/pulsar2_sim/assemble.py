@@ -1,0 +1,118 @@
+"""The last steps of a build: the files that it leaves, the axmodel last of all."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from . import console
+from .axmodel import NEU_KEY, SUBGRAPH, Target, as_bytes, axmodel
+from .failure import ErrorCode, failing_as
+from .faults import Fault, strike_while_tiling
+from .macs import cycles, macs
+from .plan import InputProcessing, Plan
+from .run import escaped
+from .toolversion import ToolVersion
+
+_BARS = (
+    "tiling op...", "build op serially...", "build op...", "add ddr swap...",
+    "calc input dependencies...", "calc output dependencies...", "assign eu heuristic",
+    "assign eu onepass", "assign eu greedy",
+)  # fmt: skip
+_BUILD = "yamain.command.build"
+
+
+def export_quantized(
+    plan: Plan, quantized: onnx.ModelProto, sample: Mapping[str, NDArray[np.generic]]
+) -> None:
+    """Write the quantized model, its settings as JSON, and one sample for debugging."""
+    folder = plan.work_dir / "quant"
+    path = folder / "quant_axmodel.onnx"
+    if path.exists():
+        console.say(f"[Warning]File {path} has already exist, quant exporter will overwrite it.")
+    path.write_bytes(as_bytes(quantized))
+    _write_json(folder / "quant_axmodel.json", _tensor_configs(quantized))
+    io_folder = folder / "debug" / "io"
+    io_folder.mkdir(parents=True, exist_ok=True)
+    for name, array in sample.items():
+        (io_folder / f"{escaped(name)}.bin").write_bytes(array.tobytes())
+    console.say(f"quant.axmodel export success: \n\t{path.absolute()}")
+    console.say(f"===>export io data to folder: {io_folder}")
+    console.finished("Building native")
+
+
+def compile_graph(
+    plan: Plan,
+    optimized: onnx.ModelProto,
+    runtime: onnx.ModelProto,
+    processing: Mapping[str, InputProcessing],
+    version: ToolVersion,
+    fault: Fault,
+) -> None:
+    """Write the axmodel and what lies beside it. Raises CodeException when a fault asks for it."""
+    count = macs(optimized)
+    place = f"{_BUILD}:compile_ptq_model"
+    console.log("INFO", f"{place}:1102", "group 0 compiler transformation")
+    console.log("INFO", f"{place}:1123", f"group 0 QuantAxModel macs: {count:,}")
+    console.log("INFO", f"{place}:1255", "subgraph [0], group: 0, type: GraphType.NPU")
+    compiler = "yamain.command.npu_backend_compiler:compile:173"
+    console.log("INFO", compiler, "compile npu subgraph [0]")
+    strike_while_tiling(fault)
+    for label in _BARS:
+        console.counted(label, len(runtime.graph.node))
+    scheduler = "yasched.test_onepass:results2model"
+    console.log("INFO", f"{scheduler}:2699", "clear job deps")
+    max_cycle = cycles(count, plan.npu_mode)
+    console.log("INFO", f"{scheduler}:2700", f"max_cycle = {max_cycle:,}")
+    console.log(
+        "INFO", f"{_BUILD}:compile_npu_subgraph:1332", f"assemble model [0] [{SUBGRAPH}] b1"
+    )
+    with failing_as(ErrorCode.NPUBackendError):
+        target = Target(plan.target_hardware, _header_mode(plan, version, fault))
+        _write(plan, as_bytes(axmodel(runtime, processing, target, version)), fault)
+    console.log("INFO", f"{place}:1365", "fuse 1 subgraph(s)")
+
+
+def _write(plan: Plan, data: bytes, fault: Fault) -> None:
+    compiler = plan.work_dir / "compiler" / "debug" / SUBGRAPH / "b1"
+    compiler.mkdir(parents=True, exist_ok=True)
+    (compiler / "README.txt").write_text(f"{NEU_KEY} is simulated: there is no NPU code\n")
+    context = {
+        "simulated": True,
+        "target_hardware": plan.target_hardware,
+        "npu_mode": plan.npu_mode,
+        "calibration_method": plan.method,
+        "output_name": plan.output_name,
+    }
+    _write_json(plan.work_dir / "build_context.json", context)
+    if fault is not Fault.NO_FILE:
+        plan.output_dir.mkdir(parents=True, exist_ok=True)
+        plan.axmodel.write_bytes(data)
+
+
+def _header_mode(plan: Plan, version: ToolVersion, fault: Fault) -> str:
+    if fault is not Fault.WRONG_TARGET:
+        return plan.npu_mode
+    return next(mode for mode in version.npu_modes if mode != plan.npu_mode)
+
+
+def _tensor_configs(quantized: onnx.ModelProto) -> Mapping[str, object]:
+    """Give scale and zero point of every activation that is quantized."""
+    constants = {tensor.name: tensor for tensor in quantized.graph.initializer}
+    configs = {}
+    for node in quantized.graph.node:
+        if node.op_type == "QuantizeLinear" and node.input[1] in constants:
+            scale, zero = (
+                onnx.numpy_helper.to_array(constants[name]).reshape(-1).tolist()
+                for name in node.input[1:3]
+            )
+            limits = {"bit_width": 8, "quant_min": 0, "quant_max": 255}
+            configs[node.input[0]] = limits | {"scale": scale, "zero_point": zero}
+    return {"tensor_configs": configs, "values": {}}
+
+
+def _write_json(path: Path, value: Mapping[str, object]) -> None:
+    path.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,0 +1,138 @@
+"""A build's settings: the config file, with the command line on top, checked against the schema."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .failure import ToolFailure
+from .schema import Json, Schema, check
+
+#: Settings that the stand-in really uses; any other is taken, checked and without effect.
+_USED = frozenset(
+    {
+        "input",
+        "input_processors",
+        "input_shapes",
+        "model_type",
+        "npu_mode",
+        "output_dir",
+        "output_name",
+        "output_processors",
+        "quant.calibration_method",
+        "quant.input_configs",
+        "target_hardware",
+        "work_dir",
+    }
+)
+
+
+def read_config(path: Path) -> dict[str, Json]:
+    """Read a JSON file that may hold `//` comments. Raises ToolFailure."""
+    if path.suffix != ".json":
+        raise ToolFailure("NotImplementedError", f"config {path}: the stand-in reads .json only")
+    try:
+        text = path.read_text(encoding="utf-8")
+        config: Json = json.loads(strip_comments(text))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ToolFailure(type(error).__name__, str(error)) from error
+    except json.JSONDecodeError as error:
+        raise ToolFailure(
+            "commentjson.commentjson.JSONLibraryException", f"{path}: {error}"
+        ) from error
+    if not isinstance(config, dict):
+        raise ToolFailure("google.protobuf.json_format.ParseError", f"{path} holds no JSON object")
+    return config
+
+
+def strip_comments(text: str) -> str:
+    """Give `text` without its `//` comments; those inside strings are no comments."""
+    kept: list[str] = []
+    position = 0
+    in_string = False
+    while position < len(text):
+        char = text[position]
+        if in_string and char == "\\":
+            kept.append(text[position : position + 2])
+            position += 2
+            continue
+        if char == '"':
+            in_string = not in_string
+        if not in_string and text.startswith("//", position):
+            end = text.find("\n", position)
+            position = len(text) if end < 0 else end
+            continue
+        kept.append(char)
+        position += 1
+    return "".join(kept)
+
+
+def merge(
+    schema: Schema, file_config: Mapping[str, Json], options: Mapping[str, Json]
+) -> dict[str, Json]:
+    """Check the file, lay the options (`quant.check`: 1) over it. Raises ToolFailure."""
+    config: dict[str, Json] = json.loads(json.dumps(file_config))
+    check(schema, config)
+    for path, value in options.items():
+        *parents, field = path.split(".")
+        holder = config
+        for parent in parents:
+            below = holder.setdefault(parent, {})
+            if not isinstance(below, dict):
+                raise ToolFailure("TypeError", f"{parent} is not a message")
+            holder = below
+        holder[field] = value
+    check(schema, config)
+    return _names_of_enums(schema, config, "BuildConfig")
+
+
+def without_effect(config: Mapping[str, Json]) -> list[str]:
+    """Give the paths of the settings that are not at rest and that the stand-in does not use."""
+    found = []
+    for name, value in config.items():
+        below = {name: value}
+        if isinstance(value, dict):
+            below = {f"{name}.{field}": item for field, item in value.items()}
+        found += [path for path, item in below.items() if path not in _USED and item]
+    return sorted(found)
+
+
+def text(message: Mapping[str, Json], field: str, default: str = "") -> str:
+    """Give a string or an enum's name."""
+    value = message.get(field)
+    return value if isinstance(value, str) and value else default
+
+
+def number(message: Mapping[str, Json], field: str, default: int) -> int:
+    """Give an integer."""
+    value = message.get(field)
+    return int(value) if isinstance(value, int | float) else default
+
+
+def numbers(message: Mapping[str, Json], field: str) -> tuple[float, ...]:
+    """Give a list of numbers."""
+    return tuple(float(item) for item in _items(message, field) if isinstance(item, int | float))
+
+
+def messages(message: Mapping[str, Json], field: str) -> list[dict[str, Json]]:
+    """Give a list of messages."""
+    return [item for item in _items(message, field) if isinstance(item, dict)]
+
+
+def _items(message: Mapping[str, Json], field: str) -> Sequence[Json]:
+    value = message.get(field)
+    return value if isinstance(value, list) else ()
+
+
+def _names_of_enums(schema: Schema, config: Mapping[str, Json], message: str) -> dict[str, Json]:
+    fields = schema.messages[message]
+    return {name: _named(schema, value, fields[name]) for name, value in config.items()}
+
+
+def _named(schema: Schema, value: Json, kind: str) -> Json:
+    if isinstance(value, list):
+        return [_named(schema, item, kind.strip("[]")) for item in value]
+    if isinstance(value, dict) and kind in schema.messages:
+        return _names_of_enums(schema, value, kind)
+    if isinstance(value, int) and kind in schema.enums:
+        return schema.enums[kind][value]
+    return value

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from orchestrator.segmentation import agreement, class_map, confusion, write_overlay
+
+CLASSES = 5
+Map = NDArray[np.int32]
+
+
+def random_maps(seed: int, images: int) -> list[Map]:
+    """Maps with ids that are no class, on both sides."""
+    random = np.random.default_rng(seed)
+    return [random.integers(-2, CLASSES + 3, (6, 7), dtype=np.int32) for _ in range(images)]
+
+
+def slow_miou(references: list[Map], others: list[Map]) -> float:
+    """Mean over the classes that occur of |both| / |either|, pixel by pixel."""
+    shares = []
+    for wanted in range(CLASSES):
+        both = either = 0
+        for reference, other in zip(references, others, strict=True):
+            for first, second in zip(reference.flat, other.flat, strict=True):
+                both += first == wanted and second == wanted
+                either += first == wanted or second == wanted
+        if either:
+            shares.append(both / either)
+    return sum(shares) / len(shares)
+
+
+def slow_pixel_agreement(references: list[Map], others: list[Map]) -> float:
+    same = total = 0
+    for reference, other in zip(references, others, strict=True):
+        for first, second in zip(reference.flat, other.flat, strict=True):
+            same += first == second
+            total += 1
+    return same / total
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_agreement_is_that_of_plain_loops(seed: int) -> None:
+    references, others = random_maps(seed, 3), random_maps(seed + 100, 3)
+
+    found = agreement(references, others, CLASSES)
+
+    assert found.miou == pytest.approx(slow_miou(references, others))
+    assert found.pixel_agreement == pytest.approx(slow_pixel_agreement(references, others))
+    assert found.images == 3
+    for index, share in enumerate(found.per_image):
+        alone = slow_pixel_agreement([references[index]], [others[index]])
+        assert share == pytest.approx(alone)
+
+
+def test_equal_maps_agree_wholly_whatever_classes_are_missing() -> None:
+    maps = [np.array([[0, 0], [3, 3]], dtype=np.int32)]
+
+    found = agreement(maps, maps, CLASSES)
+
+    assert (found.pixel_agreement, found.miou) == (1, 1)
+
+
+def test_pixels_count_alike_in_images_of_different_sizes() -> None:
+    references: list[Map] = [np.zeros((1, 1), np.int32), np.zeros((3, 3), np.int32)]
+    others: list[Map] = [np.ones((1, 1), np.int32), np.zeros((3, 3), np.int32)]
+
+    assert agreement(references, others, CLASSES).pixel_agreement == pytest.approx(0.9)
+
+
+def test_ids_that_are_no_class_are_counted_apart() -> None:
+    counts = confusion(np.array([[-1, 9, 1]]), np.array([[1, 1, 255]]), 2)
+
+    assert counts.tolist() == [[0, 0, 0], [0, 0, 1], [0, 2, 0]]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "float32"])
+def test_class_ids_of_any_type_become_a_map(dtype: str) -> None:
+    ids = np.arange(6).reshape(1, 1, 2, 3).astype(dtype)
+
+    assert class_map(ids, 1).tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_logits_become_the_class_of_the_largest() -> None:
+    logits = np.zeros((1, 3, 2, 2), dtype=np.float32)
+    logits[0, 2, 0, 1] = 1
+    logits[0, 1, 1, 0] = 1
+
+    assert class_map(logits, 1).tolist() == [[0, 2], [1, 0]]
+
+
+def test_an_overlay_shows_four_panels_and_marks_what_differs(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "sheet.png"
+    pixels = np.full((40, 60, 3), 90, dtype=np.uint8)
+    reference, other = np.zeros((4, 6), np.int32), np.zeros((4, 6), np.int32)
+    other[0, 0] = 99  # an id without a colour must not stop the drawing
+
+    write_overlay(path, pixels, reference, other, [(0, 200, 0)], ("a", "b", "c", "d"))
+
+    with Image.open(path) as image:
+        sheet = np.asarray(image)
+    height, width = sheet.shape[0] // 2, sheet.shape[1] // 2
+    assert width == 60
+    differences = sheet[height + (height - 40) :, width:].astype(int)
+    red = differences[..., 0] - differences[..., 1]
+    assert (red[:10, :10] > 50).all()
+    assert (red[10:, 10:] <= 0).all()

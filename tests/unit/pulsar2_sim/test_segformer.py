@@ -1,0 +1,85 @@
+"""A SegFormer, exported as the product exports it, is quantized with its parts in their places."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+if TYPE_CHECKING:
+    from tests.unit.pulsar2_sim.conftest import Bench
+
+HEIGHT, WIDTH = 64, 96
+
+
+def _segformer() -> onnx.ModelProto:
+    """Export a small one with random weights at opset 11, constants folded, ArgMax put on."""
+    import torch
+    from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+    class Logits(torch.nn.Module):  # type: ignore[misc] - torch is not followed by mypy here
+        def __init__(self, model: torch.nn.Module) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
+            return self.model(pixel_values=pixel_values).logits
+
+    torch.manual_seed(0)
+    config = SegformerConfig(
+        num_labels=6,
+        depths=[1, 1, 1, 1],
+        hidden_sizes=[16, 32, 64, 96],
+        decoder_hidden_size=64,
+        attn_implementation="eager",
+    )
+    exported = io.BytesIO()
+    torch.onnx.export(
+        Logits(SegformerForSemanticSegmentation(config)).eval(),
+        (torch.zeros(1, 3, HEIGHT, WIDTH),),
+        exported,
+        opset_version=11,
+        input_names=["pixel_values"],
+        output_names=["logits"],
+        dynamo=False,
+    )
+    import onnxsim
+
+    model, _ = onnxsim.simplify(
+        onnx.load_model_from_string(exported.getvalue()), perform_optimization=False
+    )
+    model.graph.node.append(helper.make_node("ArgMax", ["logits"], ["classes"], axis=1, keepdims=0))
+    del model.graph.output[:]
+    shape = [1, HEIGHT // 4, WIDTH // 4]
+    model.graph.output.append(helper.make_tensor_value_info("classes", TensorProto.INT64, shape))
+    return model
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch's exporter warns of itself
+def test_a_segformer_runs_on_int8_kernels(bench: Bench) -> None:
+    onnx.save(_segformer(), bench.folder / "model.onnx")
+    generator = np.random.default_rng(5)
+    arrays = [generator.normal(size=(1, 3, HEIGHT, WIDTH)).astype(np.float32) for _ in range(3)]
+    bench.write_tar({f"{i}.npy": bench.npy(array) for i, array in enumerate(arrays)})
+
+    ended = bench.build()
+
+    assert ended.code == 0, ended.err
+    tensors = onnx.load(bench.axmodel).graph.initializer
+    params = next(bytes(t.raw_data) for t in tensors if t.name == "npu_params")
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(bench.folder / "kernels.onnx")
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    onnxruntime.InferenceSession(params, options, providers=["CPUExecutionProvider"])
+    kernels = Counter(node.op_type for node in onnx.load(bench.folder / "kernels.onnx").graph.node)
+    assert kernels["QLinearConv"] == 13
+    assert kernels["QLinearMatMul"] == 36
+    assert kernels["LayerNormalization"] == 19
+    assert kernels["Conv"] == kernels["MatMul"] == kernels["Gemm"] == 0
