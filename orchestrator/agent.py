@@ -21,6 +21,9 @@ SHORT_DEADLINE_S = 60.0
 _NO_AGENT = 93
 _NO_COMMAND = 127
 
+#: More than this is no message.
+_MAX_SAID = 1000
+
 #: One round trip whether the agent is there or not.
 _ASK = 'test -f "$1" || exit 93; exec python3 "$1"'
 _PREPARE = 'mkdir -p "$1/agent" "$1/incoming"'
@@ -91,6 +94,11 @@ class Agent:
             result = self._start(message, deadline_s)
         return self._result(result)
 
+    def prepare(self) -> None:
+        """Make the folders that files are sent to."""
+        argv = ["sh", "-c", _PREPARE, "sh", self.board.work_dir]
+        self._must(self.transport.run(argv, deadline_s=SHORT_DEADLINE_S), "making work_dir")
+
     def _start(self, message: bytes, deadline_s: float) -> CommandResult:
         return self.transport.run(
             ["sh", "-c", _ASK, "sh", self._path("agent", f"{self.program.sha256}.pyz")],
@@ -102,8 +110,7 @@ class Agent:
     def _send(self) -> None:
         name = f"{self.program.sha256}.pyz"
         part, final = self._path("incoming", f"{name}.part"), self._path("agent", name)
-        prepare = ["sh", "-c", _PREPARE, "sh", self.board.work_dir]
-        self._must(self.transport.run(prepare, deadline_s=SHORT_DEADLINE_S), "making work_dir")
+        self.prepare()
         with tempfile.NamedTemporaryFile() as local:
             local.write(self.program.content)
             local.flush()
@@ -139,8 +146,10 @@ class Agent:
             return dict(reply["result"])
         failure = reply.get("error")
         details = failure if isinstance(failure, dict) else {}
-        code, said = str(details.get("code", "INTERNAL")), str(details.get("message", "no reason"))
-        raise AgentError(f"{self.board.name}: {said}", _HINTS.get(code, ""), code)
+        code = str(details.get("code"))
+        known = code if code in protocol.ERRORS else "INTERNAL"
+        said = _one_line(str(details.get("message", "no reason")))
+        raise AgentError(f"{self.board.name}: {said}", _HINTS.get(known, ""), known)
 
     def _path(self, *parts: str) -> str:
         return "/".join((self.board.work_dir.rstrip("/"), *parts))
@@ -149,3 +158,9 @@ class Agent:
 def _tail(result: CommandResult) -> str:
     text = (result.stderr or result.stdout).decode(errors="replace").strip()
     return text.splitlines()[-1][:200] if text else "nothing"
+
+
+def _one_line(text: str) -> str:
+    """Give what a board said as one line that every terminal and file can hold."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text[:_MAX_SAID])
+    return " ".join(plain.split())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
-from orchestrator.cache import Cache, Produced
+from orchestrator.cache import Cache, Produced, Wanted
 from orchestrator.checkpoint import FoundCheckpoint, find_checkpoint
 from orchestrator.domain import ActionRecord, Json, Recipe, Release, ToolchainIdentity
 from orchestrator.errors import ConfigError
@@ -75,11 +75,18 @@ def build(recipe: Recipe, shop: Workshop, run_id: str) -> Built:
     optimized, had_graph = _optimize(recipe, sources, exported, shop, run_id)
     compiled, had_axmodel = _compile(recipe, sources, optimized, shop, run_id)
     hits = {"export": had_onnx, "optimize": had_graph, "compile": had_axmodel}
-    for stage, action in (("export", exported), ("optimize", optimized), ("compile", compiled)):
-        how = "cached" if hits[stage] else f"done in {action.seconds:.1f} s"
-        shop.progress.event(stage, f"{how}: {action.facts.get('summary')}")
     release = make_release(recipe, compiled, keep_inputs(recipe, shop.blobs))
     return Built(exported, optimized, compiled, hits, release)
+
+
+def _do(
+    wanted: Wanted, shop: Workshop, run_id: str, make: Callable[[Path], Produced]
+) -> tuple[ActionRecord, bool]:
+    """Have an action, and say how it went."""
+    action, hit = shop.cache.do(wanted, run_id, shop.progress, make)
+    how = "cached" if hit else f"done in {action.seconds:.1f} s"
+    shop.progress.event(wanted.stage, f"{how}: {action.facts.get('summary')}")
+    return action, hit
 
 
 def _export(
@@ -101,7 +108,7 @@ def _export(
         return Produced({"onnx": done.path}, facts)
 
     wanted = export_wanted(recipe, sources.checkpoint, sources.evaluation)
-    return shop.cache.do(wanted, run_id, shop.progress, make)
+    return _do(wanted, shop, run_id, make)
 
 
 def _optimize(
@@ -130,7 +137,7 @@ def _optimize(
         return Produced({"onnx": done.path, "reference": done.reference}, facts)
 
     wanted = optimize_wanted(recipe, source, sources.evaluation)
-    return shop.cache.do(wanted, run_id, shop.progress, make)
+    return _do(wanted, shop, run_id, make)
 
 
 def _compile(
@@ -172,7 +179,7 @@ def _compile(
         return Produced({"axmodel": done.axmodel, "sidecar": done.sidecar, "log": log}, facts)
 
     wanted = compile_wanted(recipe, source, sources.calibration, sources.toolchain)
-    return shop.cache.do(wanted, run_id, shop.progress, make)
+    return _do(wanted, shop, run_id, make)
 
 
 def op_rows(before: Mapping[str, int], after: Mapping[str, int]) -> list[tuple[str, str, str]]:

@@ -1,4 +1,7 @@
-"""The job: export → optimize → compile once, then deploy → run on every board, then report."""
+"""The second half of the job: what was built is deployed and run on every board, then reported.
+
+The first half, export → optimize → compile, is `building.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from orchestrator.agent import Agent, AgentProgram, load_agent
-from orchestrator.building import Built, Workshop, build
+from orchestrator.building import Built
 from orchestrator.domain import Board, BoardOutcome, Delivery, Recipe, Release, RunRecord
 from orchestrator.errors import AgentError, BoardError, DeadlineError, OrchError
 from orchestrator.release import evaluation_images
@@ -69,16 +72,15 @@ class Finished:
 
 def deploy_fleet(
     recipe: Recipe,
+    built: Built,
     boards: Sequence[Board],
     max_parallel: int,
-    shop: Workshop,
     crew: Crew,
     started: RunRecord,
     *,
     only_measure: bool = False,
 ) -> Finished:
-    """Do the whole job; a board that fails does not stop the others."""
-    built = build(recipe, shop, started.run_id)
+    """Deploy, run and report; a board that fails does not stop the others."""
     visit = Visit(
         recipe,
         built.release,
@@ -103,7 +105,8 @@ def _visit_all(
 ) -> list[Visited]:
     """Visit the boards and say of each how it went as soon as it is known."""
     work = partial(visit_board, visit=visit, connect=crew.connect, blobs=crew.blobs)
-    visited = []
+    visited: list[Visited] = []
+    crew.progress.advance("boards", "visited", 0, len(boards))
     for result in crew.engine.map(work, boards, max_parallel):
         if isinstance(result, Failed):
             error = result.error
@@ -116,6 +119,7 @@ def _visit_all(
         crew.progress.event(one.outcome.board, _in_one_line(one.outcome))
         crew.ledger.record_outcome(visit.run_id, one.outcome)
         visited.append(one)
+        crew.progress.advance("boards", "visited", len(visited), len(boards))
     return visited
 
 

@@ -30,20 +30,17 @@ from orchestrator.yaml_file import explain, read_yaml
 SHIPPED = Path(__file__).parent / "recipes"
 #: A recipe's name begins the names of its releases, which are folders on boards.
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
-GENERATORS = ("street-scenes",)
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 _Count = Annotated[int, Field(ge=1, le=1_000_000)]
 _Share = Annotated[float, Field(ge=0, le=1)]
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0)]
 _Seconds = Annotated[float, Field(gt=0, le=86_400)]
-_Mean = Annotated[
-    list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=3, max_length=3)
-]
+_Mean = Annotated[list[float], Field(min_length=3, max_length=3)]
 _Std = Annotated[list[_Positive], Field(min_length=3, max_length=3)]
 
 
@@ -176,8 +173,8 @@ def load_recipe(name: str) -> Recipe:
             hint = f"shipped: {known}; or give the path of a .yaml file"
             raise ConfigError(f"no recipe named {name!r}", hint)
     if not _NAME.fullmatch(path.stem):
-        hint = "name the file by letters, digits, dot, dash and underscore, at most 64"
-        raise ConfigError(f"{path}: {path.stem!r} is no name for a recipe", hint)
+        hint = "name it by letters, digits, dot, dash and underscore, at most 64"
+        raise ConfigError(f"{path}: a recipe cannot have this name", hint)
     file = read_yaml(path)
     try:
         parsed = _Recipe.model_validate(file.data)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from orchestrator.errors import AgentError
 
 #: The largest tensor that is unpacked from a reply.
 MAX_TENSOR_BYTES = 256 * 1024 * 1024
+_MAX_AXES = 8
+#: Larger numbers are no times or sizes, and the ledger has no room for them.
+_MAX_INTEGER = 2**63 - 1
 #: What a tensor from a board may be made of.
 _DTYPES = {"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32"}
 
@@ -74,18 +77,18 @@ def _tensor(board: str, value: Json) -> NDArray[np.generic]:
         raise _malformed(board, "outputs")
     dtype, data = value.get("dtype"), value.get("data")
     shape = _integers(board, value, "shape")
-    if dtype not in _DTYPES or not isinstance(dtype, str) or not isinstance(data, str):
+    if not isinstance(dtype, str) or dtype not in _DTYPES or not isinstance(data, str):
         raise _malformed(board, "outputs")
     kind = np.dtype(dtype).newbyteorder("<")
     count = 1
     for axis in shape:
         count *= axis
     size = count * kind.itemsize
-    if not 0 < size <= MAX_TENSOR_BYTES:
+    if not 0 < size <= MAX_TENSOR_BYTES or len(shape) > _MAX_AXES:
         raise _malformed(board, "outputs")
     try:
         raw = zlib.decompressobj().decompress(base64.b64decode(data, validate=True), size + 1)
-    except (binascii.Error, zlib.error) as error:
+    except (ValueError, zlib.error) as error:
         raise _malformed(board, "outputs") from error
     if len(raw) != size:
         raise _malformed(board, "outputs")
@@ -94,9 +97,25 @@ def _tensor(board: str, value: Json) -> NDArray[np.generic]:
 
 def _object(board: str, reply: Mapping[str, Json], key: str) -> dict[str, Json]:
     value = reply.get(key)
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not _is_sound(value):
         raise _malformed(board, key)
     return value
+
+
+def _is_sound(value: Json) -> bool:
+    """Say whether all of it can be written down: no NaN, no endless number, no broken text."""
+    rest = [value]
+    while rest:
+        match rest.pop():
+            case str(text) if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+                return False
+            case int() | float() as number if not abs(number) <= _MAX_INTEGER:
+                return False
+            case list(items):
+                rest += items
+            case dict(named):
+                rest += [*named, *named.values()]
+    return True
 
 
 def _sizes(board: str, reply: Mapping[str, Json], key: str) -> dict[str, int]:
@@ -113,16 +132,21 @@ def _name(board: str, reply: Mapping[str, Json], key: str) -> str | None:
 
 def _integer(board: str, reply: Mapping[str, Json], key: str) -> int:
     value = reply.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if not _is_count(value):
         raise _malformed(board, key)
     return value
+
+
+def _is_count(value: Json) -> TypeGuard[int]:
+    plain = isinstance(value, int) and not isinstance(value, bool)
+    return plain and 0 <= value <= _MAX_INTEGER
 
 
 def _integers(board: str, reply: Mapping[str, Json], key: str) -> tuple[int, ...]:
     values = reply.get(key)
     if not isinstance(values, list):
         raise _malformed(board, key)
-    numbers = tuple(value for value in values if isinstance(value, int) and value >= 0)
+    numbers = tuple(value for value in values if _is_count(value))
     if len(numbers) != len(values):
         raise _malformed(board, key)
     return numbers

@@ -76,10 +76,9 @@ def verdict_text(outcome: BoardOutcome) -> str:
     """Give the last cell: what failed, or that it is simulated, or what may be believed."""
     if outcome.error_code:
         return f"failed: {outcome.error_code}"
-    verdict = outcome.judged.verdict if outcome.judged else EMPTY
     if outcome.simulated:
-        return "simulated" if verdict == "VALID" else f"simulated, {verdict}"
-    return verdict
+        return "simulated"
+    return outcome.judged.verdict if outcome.judged else EMPTY
 
 
 def summarise_run(outcomes: Sequence[BoardOutcome], gates: Gates) -> Summary:

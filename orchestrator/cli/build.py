@@ -145,8 +145,10 @@ def _work_on_fleet(
     command: str, job: Job, engine: str | None, *, only_measure: bool, json: bool
 ) -> None:
     """Do the job, print its table, and end with its exit code."""
+    from orchestrator.building import build as build_recipe
     from orchestrator.cli.console import progress
     from orchestrator.cli.report import print_report
+    from orchestrator.errors import OrchError
     from orchestrator.pipeline import deploy_fleet
     from orchestrator.simulation import simulated
     from orchestrator.wiring import make_crew, make_workshop
@@ -159,17 +161,21 @@ def _work_on_fleet(
         ledger.start_run(started)
         ended = _ended(started, 1)
         try:
+            built = build_recipe(job.recipe, shop, started.run_id)
             with simulated(place.simulation, job.fleet.boards) as boards:
                 finished = deploy_fleet(
                     job.recipe,
+                    built,
                     boards,
                     job.fleet.max_parallel,
-                    shop,
                     crew,
                     started,
                     only_measure=only_measure,
                 )
             ended = _ended(finished.run, finished.run.exit_code or 0)
+        except OrchError as error:
+            ended = _ended(started, error.exit_code)
+            raise
         except KeyboardInterrupt:
             ended = _ended(started, 130)
             raise

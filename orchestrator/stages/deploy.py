@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from orchestrator.agent import Agent
 from orchestrator.domain import Artifact, Delivery, Json, Release
-from orchestrator.errors import Refused
+from orchestrator.errors import AgentError, Refused
 from orchestrator.pulsar2.targets import HARDWARE_OF_CHIP
 from orchestrator.replies import Probe, parse_probe
 from orchestrator.seams import Blobs
@@ -24,16 +24,31 @@ def deploy(agent: Agent, release: Release, blobs: Blobs) -> Delivery:
         Refused: the board cannot run it; nothing was copied.
         AgentError, Unreachable: on the way; what has arrived is kept for the next time.
     """
+    probe, uploaded = _send_missing(agent, release, blobs)
+    switched = False
+    here = all(item.sha256 in probe.blobs for item in release.files.values())
+    if not here or probe.current != release.release_id:
+        try:
+            switched = _activate(agent, release)
+        except AgentError as error:
+            if error.code != "HASH_MISMATCH":
+                raise
+            # The agent has thrown away what did not arrive as it was sent: send that again, once.
+            uploaded += _send_missing(agent, release, blobs)[1]
+            switched = _activate(agent, release)
+    return Delivery(release.release_id, uploaded, agent.uploaded, switched, probe.facts)
+
+
+def _send_missing(agent: Agent, release: Release, blobs: Blobs) -> tuple[Probe, int]:
+    """Send every blob that the board lacks; give what it had before, and the bytes sent."""
     name = agent.board.name
     wanted = {item.sha256: item for item in (*release.files.values(), *release.inputs)}
     probe = parse_probe(name, agent.ask("probe", {"blobs": list(wanted)}))
     missing = [item for sha256, item in wanted.items() if sha256 not in probe.blobs]
     check_board(name, probe.facts, release, sum(item.size_bytes for item in missing))
-    uploaded = sum(_upload(agent, item, probe, blobs) for item in missing)
-    switched = False
-    if missing or probe.current != release.release_id:
-        switched = agent.ask("activate", _activation(release)).get("switched") is True
-    return Delivery(release.release_id, uploaded, agent.uploaded, switched, probe.facts)
+    if missing:
+        agent.prepare()
+    return probe, sum(_upload(agent, item, probe, blobs) for item in missing)
 
 
 def check_board(
@@ -78,19 +93,17 @@ def _upload(agent: Agent, item: Artifact, probe: Probe, blobs: Blobs) -> int:
         return agent.transport.put(local, path, offset, deadline_s=deadline)
 
 
-def _activation(release: Release) -> dict[str, Json]:
+def _activate(agent: Agent, release: Release) -> bool:
+    """Have the release verified and made current; False where it was that already."""
     files: dict[str, Json] = {
         name: {"sha256": item.sha256, "size_bytes": item.size_bytes}
         for name, item in release.files.items()
     }
-    inputs: dict[str, Json] = {item.sha256: item.size_bytes for item in release.inputs}
-    return {
-        "release_id": release.release_id,
-        "manifest": {
-            "files": files,
-            "target": str(release.target),
-            "pulsar2_version": release.pulsar2_version,
-            "simulated": release.simulated,
-        },
-        "blobs": inputs,
+    manifest: dict[str, Json] = {
+        "files": files,
+        "target": str(release.target),
+        "pulsar2_version": release.pulsar2_version,
+        "simulated": release.simulated,
     }
+    request: dict[str, Json] = {"release_id": release.release_id, "manifest": manifest}
+    return agent.ask("activate", request).get("switched") is True

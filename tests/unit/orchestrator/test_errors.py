@@ -42,6 +42,10 @@ def test_the_tree_in_the_documentation_is_the_tree(kind: type[errors.OrchError])
         == [kind.__name__]
     )
 
-    codes = [word for before, word in zip(line.split(), line.split()[1:], strict=False) if before == "exit"]
+    codes = [
+        word
+        for before, word in zip(line.split(), line.split()[1:], strict=False)
+        if before == "exit"
+    ]
     assert codes in ([], [str(kind.exit_code)])
     assert kind.__mro__[1].__name__ in (errors.__doc__ or "") or kind is errors.OrchError

@@ -99,18 +99,10 @@ def test_a_drifting_steady_state_is_noisy() -> None:
         ({"npu_clock_mhz": 400}, {"npu_clock_mhz": 800}),
     ],
 )
-def test_a_steady_measurement_is_valid(
-    before: dict[str, Json], after: dict[str, Json]
-) -> None:
+def test_a_steady_measurement_is_valid(before: dict[str, Json], after: dict[str, Json]) -> None:
     judged = judge(measured([*STEADY, 90_000_000], before, after))
 
     assert (judged.verdict, judged.evidence) == ("VALID", ())
-
-
-def test_facts_of_any_size_do_not_stop_the_judge() -> None:
-    judged = judge(measured(STEADY, {"npu_load_percent": 10**400}))
-
-    assert judged.verdict in {"CONTENDED", "VALID"}
 
 
 def test_the_spread_compares_the_medians_of_five_blocks() -> None:

@@ -108,13 +108,18 @@ def test_the_command_line_goes_over_the_recipe(tmp_path: Path, recipe_text: str)
     )
 
     assert changed.checkpoint.source == "weights"
-    assert (changed.compile.calibration.folder, changed.compile.calibration.generator) == ("c", None)
+    assert (changed.compile.calibration.folder, changed.compile.calibration.generator) == (
+        "c",
+        None,
+    )
     assert (changed.evaluation.folder, changed.evaluation.generator) == ("i", None)
     assert changed.run.iterations == 7
     assert with_options(recipe) == recipe
 
 
-@pytest.mark.parametrize("schema", [recipe_schema(), inventory_schema()], ids=["recipe", "inventory"])
+@pytest.mark.parametrize(
+    "schema", [recipe_schema(), inventory_schema()], ids=["recipe", "inventory"]
+)
 def test_a_schema_is_sound_json_schema(schema: dict[str, Json]) -> None:
     definitions = schema["$defs"]
     assert isinstance(definitions, dict)

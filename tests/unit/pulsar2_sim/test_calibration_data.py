@@ -126,10 +126,8 @@ def test_an_input_without_calibration_data_is_refused(bench: Bench) -> None:
     ended = bench.build(bench.config(quant={}))
 
     assert ended.code == 1
-    assert (
-        ended.last_line
-        == f'{QUANT_ERROR}NotImplementedError("Seems config of input(pixel_values) doesn\'t exist"))'
-    )
+    message = "Seems config of input(pixel_values) doesn't exist"
+    assert ended.last_line == f'{QUANT_ERROR}NotImplementedError("{message}"))'
 
 
 def _png(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:

@@ -23,7 +23,7 @@ def _segformer() -> onnx.ModelProto:
     import torch
     from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
-    class Logits(torch.nn.Module):  # type: ignore[misc] - torch is not followed by mypy here
+    class Logits(torch.nn.Module):  # type: ignore[misc]
         def __init__(self, model: torch.nn.Module) -> None:
             super().__init__()
             self.model = model
