@@ -157,7 +157,7 @@ class Agent:
 
 def _tail(result: CommandResult) -> str:
     text = (result.stderr or result.stdout).decode(errors="replace").strip()
-    return text.splitlines()[-1][:200] if text else "nothing"
+    return _one_line(text.splitlines()[-1][:200]) if text else "nothing"
 
 
 def _one_line(text: str) -> str:

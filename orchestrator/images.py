@@ -11,10 +11,11 @@ from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from orchestrator.domain import ImageSource, Preprocess
 from orchestrator.errors import ConfigError
+from orchestrator.hashing import sha256_file, sha256_files
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
 _GENERATORS = {"street-scenes": "orchestrator.recipes.street_scenes"}
@@ -40,12 +41,15 @@ def fingerprint(source: ImageSource, purpose: str) -> str:
     """
     digest = hashlib.sha256()
     if source.generator is not None:
-        code = Path(_generator(source.generator).__file__ or "").read_bytes()
-        digest.update(code)
+        code = Path(_generator(source.generator).__file__ or "").parent
+        digest.update(sha256_files(code, code.glob("*.py")).encode())
         digest.update(f"{source.generator} {source.seed} {source.count}".encode())
         return digest.hexdigest()
     for path in _files(source, purpose):
-        digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+        try:
+            digest.update(path.name.encode() + b"\0" + sha256_file(path).encode())
+        except OSError as error:
+            raise _unreadable(path, purpose, error) from error
     return digest.hexdigest()
 
 
@@ -64,9 +68,8 @@ def load_images(source: ImageSource, purpose: str, height: int, width: int) -> I
         try:
             with Image.open(path) as image:
                 resized = image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
-        except (UnidentifiedImageError, OSError) as error:
-            message = f"{purpose} image {path} cannot be read: {error}"
-            raise ConfigError(message, "remove it from the folder, or repair it") from error
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise _unreadable(path, purpose, error) from error
         yield NamedImage(path.stem, np.asarray(resized, dtype=np.uint8))
 
 
@@ -103,6 +106,11 @@ def _files(source: ImageSource, purpose: str) -> list[Path]:
         kinds = ", ".join(sorted(SUFFIXES))
         raise ConfigError(f"{purpose} folder {folder} has no images", f"looked for {kinds}")
     return found[: source.count]
+
+
+def _unreadable(path: Path, purpose: str, error: Exception) -> ConfigError:
+    message = f"{purpose} image {path} cannot be read: {error}"
+    return ConfigError(message, "remove it from the folder, or repair it")
 
 
 def _generator(name: str) -> ModuleType:

@@ -169,18 +169,15 @@ def load_recipe(name: str) -> Recipe:
     if path.suffix not in {".yaml", ".yml"}:
         path = SHIPPED / f"{name}.yaml"
         if not path.is_file():
-            known = ", ".join(shipped_recipes())
-            hint = f"shipped: {known}; or give the path of a .yaml file"
+            hint = f"shipped: {', '.join(shipped_recipes())}; or give the path of a .yaml file"
             raise ConfigError(f"no recipe named {name!r}", hint)
     if not _NAME.fullmatch(path.stem):
-        hint = "name it by letters, digits, dot, dash and underscore, at most 64"
-        raise ConfigError(f"{path}: a recipe cannot have this name", hint)
+        raise ConfigError(f"{path}: its name must fit {_NAME.pattern}", "rename the file")
     file = read_yaml(path)
     try:
         parsed = _Recipe.model_validate(file.data)
     except ValidationError as error:
-        problems = [dict(problem) for problem in error.errors()]
-        raise explain(file, problems, recipe_schema()) from None
+        raise explain(file, error.errors(), recipe_schema()) from None
     return _recipe(path, parsed)
 
 

@@ -125,7 +125,7 @@ def _sizes(board: str, reply: Mapping[str, Json], key: str) -> dict[str, int]:
 
 def _name(board: str, reply: Mapping[str, Json], key: str) -> str | None:
     value = reply.get(key)
-    if value is not None and not isinstance(value, str):
+    if value is not None and not (isinstance(value, str) and _is_sound(value)):
         raise _malformed(board, key)
     return value
 
@@ -138,8 +138,7 @@ def _integer(board: str, reply: Mapping[str, Json], key: str) -> int:
 
 
 def _is_count(value: Json) -> TypeGuard[int]:
-    plain = isinstance(value, int) and not isinstance(value, bool)
-    return plain and 0 <= value <= _MAX_INTEGER
+    return type(value) is int and 0 <= value <= _MAX_INTEGER
 
 
 def _integers(board: str, reply: Mapping[str, Json], key: str) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -128,6 +128,17 @@ async def serve(plans: Sequence[BoardPlan], options: argparse.Namespace) -> None
             await stop.wait()
         finally:
             fleet_file.unlink(missing_ok=True)
+            for plan in plans:
+                _power_off(plan.root)
+
+
+def _power_off(root: Path) -> None:
+    """End what still runs on a board: detached work does not outlive a machine either."""
+    mark = f"ORCH_SYSROOT={root}".encode()
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mark in environment.read_bytes().split(b"\0"):
+                os.kill(int(environment.parent.name), signal.SIGKILL)
 
 
 def _only_one(root: Path) -> BinaryIO:

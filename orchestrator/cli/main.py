@@ -35,6 +35,13 @@ app.command("why")(why.why)
 app.command("schema")(inspect.schema)
 
 
+INTERRUPTED = 130
+_LEFT = (
+    "containers and simulated boards are stopped; boards keep their release, what has arrived, "
+    "and the measurement they are at: run the same command again"
+)
+
+
 @app.command()
 def version() -> None:
     """Print the version of orch."""
@@ -66,13 +73,10 @@ def main() -> None:
         if os.environ.get("ORCH_VERBOSE"):
             traceback.print_exc()
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _say(
-            "interrupted",
-            "containers and simulated boards are stopped; boards keep their release and whatever "
-            "has arrived: run the same command again",
-        )
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # what Typer makes of Ctrl-C
+            _say("interrupted", _LEFT)
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -84,6 +88,7 @@ def main() -> None:
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:
+    """Treat SIGTERM as Ctrl-C."""
     raise KeyboardInterrupt
 
 

@@ -27,7 +27,7 @@ def slow_miou(references: list[Map], others: list[Map]) -> float:
         for reference, other in zip(references, others, strict=True):
             for first, second in zip(reference.flat, other.flat, strict=True):
                 both += first == wanted and second == wanted
-                either += first == wanted or second == wanted
+                either += wanted in {first, second}
         if either:
             shares.append(both / either)
     return sum(shares) / len(shares)
