@@ -8,6 +8,7 @@ kernel, and the pieces of a layer normalization become one node, which stays in 
 import numpy as np
 import onnx
 
+from .attention import scale_queries
 from .graph import Links, replace_nodes
 from .layer_norm import fuse_layer_normalizations
 from .model import Tensor, tensors, value_info
@@ -28,6 +29,7 @@ def optimize(model: onnx.ModelProto) -> onnx.ModelProto:
     model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
     _name_nodes(model)
     _division_to_multiplication(model)
+    scale_queries(model)
     fuse_layer_normalizations(model)
     _drop_unused(model)
     _static_outputs(model, outputs)

@@ -7,14 +7,15 @@ from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.calibrate import TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
+from .attention import scores_in_float
 from .frontend import gelu_nodes
 
 #: What onnxruntime has INT8 kernels for and what SegFormer's accuracy bears. ArgMax reads U8, as
-#: on the NPU. Normalizations and GELU stay in float.
+#: on the NPU. Normalizations, GELU and Softmax stay in float.
 OP_TYPES = (
     "Add", "ArgMax", "AveragePool", "Concat", "Conv", "ConvTranspose", "Flatten", "Gather", "Gemm",
     "GlobalAveragePool", "LeakyRelu", "MatMul", "MaxPool", "Mul", "Relu", "Reshape", "Resize",
-    "Sigmoid", "Slice", "Softmax", "Split", "Squeeze", "Transpose", "Unsqueeze",
+    "Sigmoid", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze",
 )  # fmt: skip
 
 
@@ -39,4 +40,6 @@ def quantize(model: onnx.ModelProto, ranges: TensorsData) -> onnx.ModelProto:
         quantizer.quantize_model()
     finally:
         logging.disable(logging.NOTSET)
-    return quantizer.model.model
+    quantized = quantizer.model.model
+    scores_in_float(quantized)
+    return quantized

@@ -73,6 +73,7 @@ def export(
 
 def _load(checkpoint: Path, classes: int) -> SegformerForSemanticSegmentation:
     """Load the model with eager attention: the fused one has no operator before opset 14."""
+    from safetensors import SafetensorError
     from transformers import SegformerForSemanticSegmentation
     from transformers.utils import logging
 
@@ -82,7 +83,7 @@ def _load(checkpoint: Path, classes: int) -> SegformerForSemanticSegmentation:
         model = SegformerForSemanticSegmentation.from_pretrained(
             checkpoint, attn_implementation="eager", local_files_only=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ExportError(
             f"checkpoint {checkpoint}: is no SegFormer for semantic segmentation: {reason}"

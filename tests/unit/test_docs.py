@@ -1,0 +1,128 @@
+"""The reference names everything there is, and every link leads somewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import typer
+from click import Argument, Command, Group, Parameter
+
+from board_agent import protocol
+from orchestrator.cli.main import app
+from orchestrator.domain import Json
+from orchestrator.inventory import inventory_schema
+from orchestrator.recipe import recipe_schema
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+REFERENCE = DOCS / "reference"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+#: Typer's own; they are the same in every program.
+_EVERYWHERE = {"--help", "--install-completion", "--show-completion"}
+
+
+def commands(command: Command, name: str) -> Iterator[tuple[str, Command]]:
+    yield name, command
+    if isinstance(command, Group):
+        for child, found in command.commands.items():
+            yield from commands(found, f"{name} {child}")
+
+
+COMMANDS = dict(commands(typer.main.get_command(app), "orch"))
+
+
+def sections(page: Path) -> dict[str, str]:
+    """The text under each heading of a page, without the headings below it."""
+    parts = re.split(r"^#+ +(.+)$", page.read_text(), flags=re.MULTILINE)
+    return {
+        heading.replace("`", "").strip(): text
+        for heading, text in zip(parts[1::2], parts[2::2], strict=True)
+    }
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in sections(page))
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+def spelled(parameter: Parameter) -> set[str]:
+    if isinstance(parameter, Argument):
+        return {parameter.human_readable_name.upper()}
+    options = {*parameter.opts, *parameter.secondary_opts}
+    return {option for option in options if option.startswith("--")} - _EVERYWHERE
+
+
+def keys(schema: Json) -> Iterator[str]:
+    """Every property name of a JSON Schema, at any depth."""
+    for value in schema.values() if isinstance(schema, Mapping) else ():
+        yield from keys(value)
+    found = schema.get("properties") if isinstance(schema, Mapping) else None
+    if isinstance(found, Mapping):
+        yield from found
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_its_section_with_every_option(name: str) -> None:
+    text = sections(REFERENCE / "cli.md")[name]
+    wanted = set[str]().union(*(spelled(parameter) for parameter in COMMANDS[name].params))
+    missing = [word for word in wanted if not re.search(rf"`[^`\n]*{word}\b[^`\n]*`", text)]
+    assert missing == []
+
+
+def test_the_reference_names_no_command_that_is_not_there() -> None:
+    named = {name for name in sections(REFERENCE / "cli.md") if name.startswith("orch ")}
+    assert named - COMMANDS.keys() == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_section_names_no_option_that_its_command_has_not(name: str) -> None:
+    text = sections(REFERENCE / "cli.md")[name]
+    rows = [line for line in text.splitlines() if line.startswith("| `-")]
+    named = {option for row in rows for option in re.findall(r"--[a-z-]+", row.split("|")[1])}
+    there = set[str]().union(*({*one.opts} for one in COMMANDS[name].params))
+    assert named - there - _EVERYWHERE == set()
+
+
+@pytest.mark.parametrize(
+    ("page", "schema"), [("recipe.md", recipe_schema()), ("inventory.md", inventory_schema())]
+)
+def test_every_key_of_a_file_is_in_its_reference(page: str, schema: dict[str, Json]) -> None:
+    text = (REFERENCE / page).read_text()
+    missing = [key for key in sorted(set(keys(schema))) if f"`{key}`" not in text]
+    assert missing == []
+
+
+@pytest.mark.parametrize("code", protocol.ERRORS)
+def test_every_error_code_of_the_agent_is_explained(code: str) -> None:
+    assert f"| `{code}` |" in (REFERENCE / "errors.md").read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_relative_link_resolves(page: Path) -> None:
+    broken = []
+    for link in _LINK.findall(_FENCE.sub("", page.read_text())):
+        target, _, anchor = link.partition("#")
+        path = (page.parent / target).resolve() if target else page
+        if re.match(r"[a-z]+:", link):
+            continue
+        if not path.exists() or (anchor and anchor not in anchors(path)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set[Path](), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached or page.suffix != ".md" or not page.is_file():
+            continue
+        reached.add(page)
+        links = (link.partition("#")[0] for link in _LINK.findall(page.read_text()))
+        waiting += [(page.parent / link).resolve() for link in links if ":" not in link]
+    assert [str(page.relative_to(ROOT)) for page in PAGES if page not in reached] == []
