@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """How long orch takes to start: its own commands beside a bare Python and a peer, in one run.
 
     python benchmarks/cli_startup.py
@@ -53,7 +52,10 @@ def measure(timed: Mapping[str, Sequence[str]], rounds: int) -> dict[str, list[f
 
 def table(seconds: Mapping[str, Sequence[float]]) -> str:
     """The result as Markdown, ready for docs/reference/benchmarks.md."""
-    lines = ["| command | median s | min s | max s | target s |", "| --- | ---: | ---: | ---: | ---: |"]
+    lines = [
+        "| command | median s | min s | max s | target s |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
     for name, runs in seconds.items():
         target = f"{TARGET_S:.2f}" if name in OURS else "-"
         figures = (statistics.median(runs), min(runs), max(runs))

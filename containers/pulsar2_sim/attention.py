@@ -22,10 +22,10 @@ def scale_queries(model: onnx.ModelProto) -> None:
         constant = links.constants.get(scale.input[1])
         if constant is None or constant.size != 1 or links.only_child(scale, "Softmax") is None:
             continue
-        scores = scale.output[0]
-        query, product_name = product.input[0], product.output[0]
-        scale.input[0], scale.output[0] = query, product_name
-        product.input[0], product.output[0] = product_name, scores
+        query = f"{product.output[0]}_query"
+        product.output[0] = scale.output[0]
+        scale.input[0], scale.output[0] = product.input[0], query
+        product.input[0] = query
         at = nodes.index(product)
         nodes.remove(scale)
         nodes.insert(at, scale)

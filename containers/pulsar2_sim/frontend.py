@@ -32,6 +32,7 @@ def optimize(model: onnx.ModelProto) -> onnx.ModelProto:
     scale_queries(model)
     fuse_layer_normalizations(model)
     _drop_unused(model)
+    model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
     _static_outputs(model, outputs)
     return model
 

@@ -63,7 +63,10 @@ def _known_keys(board: Board, files: Sequence[Path]) -> HostKeys:
     name = host_key_name(board)
     keys = HostKeys()
     for pinned in board.host_keys:
-        entry = HostKeyEntry.from_line(f"{name} {pinned}")
+        try:
+            entry = HostKeyEntry.from_line(f"{name} {pinned}")
+        except paramiko.SSHException:
+            entry = None
         if entry is None or entry.key is None:
             raise HostKeyError(
                 f"{board.name}: its pinned host_key is not a public key: {pinned[:40]!r}",
@@ -120,7 +123,9 @@ def _open(connection: Connection, board: Board) -> None:
             ) from error
         raise Unreachable(f"{where}: no SSH answer: {error}", "is it an SSH server?") from error
     except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or error
+        tried = getattr(error, "errors", None)  # paramiko: one error for each address of the host
+        reason = next(iter(tried.values())) if tried else error
+        reason = getattr(reason, "strerror", None) or reason
         hint = f"is it on and on the net? try: ssh -p {board.port} {board.user}@{board.host}"
         raise Unreachable(f"{where}: no connection: {reason}", hint) from error
     if (transport := connection.transport) is not None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -47,15 +48,32 @@ def print_facts(rows: Sequence[tuple[str, str]], *, console: Console) -> None:
 def print_table(
     title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, console: Console
 ) -> None:
-    """Print a table; columns whose cells all look like numbers go to the right."""
-    table = Table(title=title or None, title_justify="left", title_style="bold")
-    for index, name in enumerate(header):
-        cells = [row[index] for row in rows]
-        numeric = bool(cells) and all(_is_number(cell) for cell in cells)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    """Print a table; columns whose cells all look like numbers go to the right.
+
+    Where it is too wide for the terminal, columns with one value throughout become a line.
+    """
+    shared = _shared_columns(header, rows, console.width)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+    kept = [index for index in range(len(header)) if index not in shared]
+    for index in kept:
+        numeric = bool(rows) and all(_is_number(row[index]) for row in rows)
+        table.add_column(header[index], justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_styled(cell) for cell in row))
+        table.add_row(*(_styled(row[index]) for index in kept))
+    if title:
+        console.print(title, style="bold", markup=False, soft_wrap=True)
+    if shared:
+        same = ", ".join(f"{header[index]} {rows[0][index]}" for index in shared)
+        console.print(f"all rows: {same}", markup=False, soft_wrap=True)
     console.print(table)
+
+
+def _shared_columns(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Give the columns to leave out: none if the table fits, else those that tell nothing apart."""
+    cells = [max(map(len, column)) + 2 for column in zip(header, *rows, strict=True)]
+    if sum(cells) <= width or len(rows) < 2:  # noqa: PLR2004 - one row shares everything
+        return []
+    return [index for index in range(len(header)) if len({row[index] for row in rows}) == 1]
 
 
 def _is_number(cell: str) -> bool:

@@ -14,6 +14,7 @@ import typer
 
 from orchestrator import __version__
 from orchestrator.cli import boards, build, inspect, report, simulate, why
+from orchestrator.cli.options import JsonOption
 from orchestrator.errors import OrchError
 
 app = typer.Typer(
@@ -43,9 +44,9 @@ _LEFT = (
 
 
 @app.command()
-def version() -> None:
+def version(json: JsonOption = False) -> None:
     """Print the version of orch."""
-    typer.echo(f"orch {__version__}")
+    typer.echo(f'{{"orch": "{__version__}"}}' if json else f"orch {__version__}")
 
 
 @app.callback()

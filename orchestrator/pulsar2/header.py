@@ -51,7 +51,10 @@ def read_header(path: Path) -> AxmodelHeader:
         target, layouts = _read_extra(base64.b64decode(extra, validate=True))
     except (ValueError, IndexError, binascii.Error) as error:
         raise CompileError(f"{path}: its extra_data is damaged: {error}") from error
-    return _header(model, target, layouts, subgraphs)
+    try:
+        return _header(model, target, layouts, subgraphs)
+    except KeyError as error:
+        raise CompileError(f"{path}: a tensor of it has the unknown type {error}") from error
 
 
 def _header(

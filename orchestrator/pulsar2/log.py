@@ -30,9 +30,10 @@ def plain_lines(text: str) -> list[str]:
 
 def read_facts(text: str) -> BuildFacts:
     """Read the facts of a build; the last mention of each counts."""
+    plain = _ANSI.sub("", text)
 
     def last(pattern: re.Pattern[str]) -> int | None:
-        found = pattern.findall(text)
+        found = pattern.findall(plain)
         return int(found[-1].replace(",", "")) if found else None
 
     return BuildFacts(last(_MAX_CYCLE), last(_MACS), last(_SUBGRAPHS))

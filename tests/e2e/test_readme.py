@@ -71,9 +71,9 @@ def give_environment(copy: Path) -> None:
         text = PROGRAM.format(copy=copy, python=sys.executable, arguments=arguments)
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
+    script = 'source "$1/scripts/lib/environment.sh" && environment_key "$1" "$1/.venv"'
     key = subprocess.run(
-        ["bash", "-c", 'source "$0" && environment_key "$1" "$2"']
-        + [str(copy / "scripts/lib/environment.sh"), str(copy), str(programs.parent)],
+        ["bash", "-c", script, "bash", str(copy)],
         capture_output=True,
         text=True,
         check=True,

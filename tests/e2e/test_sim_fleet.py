@@ -326,7 +326,7 @@ def test_a_board_that_never_answers_does_not_stop_the_others(place: Place, odd_f
 
     assert code == 1
     assert "2 of 3 boards measured" in out
-    rows = {line.split()[1]: line for line in out.splitlines() if line.startswith("│ sim-")}
+    rows = {line.split()[0]: line for line in out.splitlines() if line.startswith("sim-")}
     assert "failed: UNREACHABLE" in rows["sim-02"]
     assert "simulated" in rows["sim-01"]
     assert "simulated" in rows["sim-03"]

@@ -49,10 +49,14 @@ def recipe(tmp_path: Path) -> Recipe:
 
 @dataclass(frozen=True)
 class LocalBoard:
-    """A board's login on this machine: commands run in `home`, its fact files lie in `root`."""
+    """A board's login on this machine: commands run in `home`, its fact files lie in `root`.
+
+    `spoils` is written over the beginning of every file that arrives.
+    """
 
     home: Path
     root: Path
+    spoils: bytes = b""
 
     def run(
         self,
@@ -81,6 +85,8 @@ class LocalBoard:
         with (self.home / path).open("r+b" if offset else "wb") as stream:
             stream.seek(offset)
             stream.write(rest)
+            stream.seek(0)
+            stream.write(self.spoils)
         return len(rest)
 
     def get(self, path: str, limit_bytes: int, *, deadline_s: float) -> bytes:

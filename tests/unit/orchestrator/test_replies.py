@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import zlib
 from collections.abc import Callable
 
@@ -30,6 +29,7 @@ BENCHMARK: dict[str, Json] = {
 }
 #: What stands nowhere in a reply: JSON can carry each of these.
 NO_COUNT: list[Json] = [None, True, -1, 1.5, "1", 2**63, [], {}]
+NO_LIST: list[Json] = [None, 1, {}, "1"]
 NO_OBJECT: list[Json] = [None, 1, "x", [], {"deep": [{"x": float("nan")}]}, {"x": 1e999}]
 NO_OBJECT += [{"x": 10**400}, {"x": "\ud800"}, {"\udfff": 1}]
 
@@ -39,7 +39,11 @@ def encode(content: bytes) -> str:
 
 
 def tensor(**changes: Json) -> dict[str, Json]:
-    fine = {"dtype": "int32", "shape": [1, 2, 3], "data": encode(np.arange(6, dtype="<i4").tobytes())}
+    fine: dict[str, Json] = {
+        "dtype": "int32",
+        "shape": [1, 2, 3],
+        "data": encode(np.arange(6, dtype="<i4").tobytes()),
+    }
     return fine | changes
 
 
@@ -71,22 +75,21 @@ def test_tensors_are_read_in_the_order_of_the_images() -> None:
 
 def cases() -> list[tuple[Callable[[str, dict[str, Json]], object], dict[str, Json], str, Json]]:
     """Reader, sound reply, the key to break, what to break it with."""
-    found: list[
-        tuple[Callable[[str, dict[str, Json]], object], dict[str, Json], str, Json]
-    ] = []
+    found: list[tuple[Callable[[str, dict[str, Json]], object], dict[str, Json], str, Json]] = []
     for key in ("load_ns", "first_ns"):
         found += [(parse_measurement, BENCHMARK, key, value) for value in NO_COUNT]
     for key in ("warmup_ns", "samples_ns"):
         found += [(parse_measurement, BENCHMARK, key, [1, value]) for value in NO_COUNT]
-        found += [(parse_measurement, BENCHMARK, key, value) for value in (None, 1, {}, "1")]
+        found += [(parse_measurement, BENCHMARK, key, value) for value in NO_LIST]
     for key in ("runtime", "before", "after"):
         found += [(parse_measurement, BENCHMARK, key, value) for value in NO_OBJECT]
     for key in ("facts", "blobs", "parts"):
         found += [(parse_probe, PROBE, key, value) for value in NO_OBJECT]
     for key in ("blobs", "parts"):
         found += [(parse_probe, PROBE, key, {"aa": value}) for value in NO_COUNT]
+    no_names: list[Json] = [1, [], {}, "\ud800"]
     for key in ("current", "previous"):
-        found += [(parse_probe, PROBE, key, value) for value in (1, [], {}, "\ud800")]
+        found += [(parse_probe, PROBE, key, value) for value in no_names]
     return found
 
 
@@ -97,7 +100,7 @@ def test_a_field_that_cannot_be_is_named(
     key: str,
     value: Json,
 ) -> None:
-    with pytest.raises(AgentError, match=rf"^b1: its agent's reply has no usable '\w+'") as caught:
+    with pytest.raises(AgentError, match=r"^b1: its agent's reply has no usable '\w+'") as caught:
         read("b1", reply | {key: value})
 
     assert caught.value.code == "INTERNAL"
@@ -110,40 +113,36 @@ def test_a_probe_without_a_field_is_refused(key: str) -> None:
         parse_probe("b1", {name: value for name, value in PROBE.items() if name != key})
 
 
-BROKEN: list[Json] = [
-    None,
-    3,
-    {},
-    [3],
-    [{"a": None}],
-    *(
-        [{"a": part}]
-        for part in (
-            tensor(dtype="float64"),
-            tensor(dtype="O"),
-            tensor(dtype=None),
-            tensor(dtype=["int32"]),
-            tensor(shape=None),
-            tensor(shape=[1, 2, True]),
-            tensor(shape=[1, 2, -3]),
-            tensor(shape=[1, 2, 4]),
-            tensor(shape=[1, 2, 2]),
-            tensor(shape=[0]),
-            tensor(shape=[1] * 100 + [6]),
-            tensor(shape=[2**40, 2**40]),
-            tensor(data=None),
-            tensor(data="*"),
-            tensor(data="é"),
-            tensor(data=base64.b64encode(b"no zlib").decode()),
-            tensor(data=""),
-        )
-    ),
+BROKEN: list[dict[str, Json]] = [
+    tensor(dtype="float64"),
+    tensor(dtype="O"),
+    tensor(dtype=None),
+    tensor(dtype=["int32"]),
+    tensor(shape=None),
+    tensor(shape=[1, 2, True]),
+    tensor(shape=[1, 2, -3]),
+    tensor(shape=[1, 2, 4]),
+    tensor(shape=[1, 2, 2]),
+    tensor(shape=[0]),
+    tensor(shape=[*[1] * 100, 6]),
+    tensor(shape=[2**40, 2**40]),
+    tensor(data=None),
+    tensor(data="*"),
+    tensor(data="é"),
+    tensor(data=base64.b64encode(b"no zlib").decode()),
+    tensor(data=""),
 ]
 
 
-@pytest.mark.parametrize("outputs", BROKEN, ids=json.dumps)
-def test_a_tensor_that_cannot_be_is_refused(outputs: Json) -> None:
+@pytest.mark.parametrize("part", BROKEN)
+def test_a_tensor_that_cannot_be_is_refused(part: Json) -> None:
     with pytest.raises(AgentError, match="no usable"):
+        parse_outputs("b1", {"outputs": [{"a": part}]})
+
+
+@pytest.mark.parametrize("outputs", [None, 3, {}, [3], [{"a": None}]])
+def test_outputs_that_are_no_list_of_tensors_are_refused(outputs: Json) -> None:
+    with pytest.raises(AgentError, match="no usable 'outputs'"):
         parse_outputs("b1", {"outputs": outputs})
 
 

@@ -6,7 +6,6 @@ import base64
 import json
 from typing import TYPE_CHECKING
 
-import numpy as np
 import onnx
 import pytest
 
@@ -195,54 +194,3 @@ def test_settings_without_effect_are_named(bench: Bench) -> None:
 
     assert ended.code == 0
     assert "does not use compiler.check, quant.enable_smooth_quant" in ended.err
-
-
-def test_layer_normalization_and_gelu_stay_in_float(bench: Bench) -> None:
-    onnx.save(_normalised_gelu(), bench.folder / "model.onnx")
-
-    assert bench.build().code == 0
-
-    optimized = onnx.load(bench.folder / "out" / "frontend" / "optimized.onnx")
-    kinds = [node.op_type for node in optimized.graph.node]
-    assert kinds == ["LayerNormalization", "Mul", "Erf", "Add", "Mul", "Mul", "Conv"]
-    quantized = onnx.load(bench.folder / "out" / "quant" / "quant_axmodel.onnx")
-    makers = {name: node.op_type for node in quantized.graph.node for name in node.output}
-    (erf,) = (node for node in quantized.graph.node if node.op_type == "Erf")
-    (conv,) = (node for node in quantized.graph.node if node.op_type == "Conv")
-    assert makers[erf.input[0]] == "Mul"
-    assert makers[conv.input[0]] == "DequantizeLinear"
-
-
-def _normalised_gelu() -> onnx.ModelProto:
-    make = onnx.helper.make_node
-    constants = {
-        "two": np.float32(2), "epsilon": np.float32(1e-5), "root": np.float32(2**0.5),
-        "one": np.float32(1), "half": np.float32(0.5), "gamma": np.ones(24, np.float32),
-        "beta": np.zeros(24, np.float32), "w": np.ones((4, 3, 1, 1), np.float32),
-    }  # fmt: skip
-    nodes = [
-        make("ReduceMean", ["pixel_values"], ["mean"], axes=[-1]),
-        make("Sub", ["pixel_values", "mean"], ["centred"]),
-        make("Pow", ["centred", "two"], ["square"]),
-        make("ReduceMean", ["square"], ["variance"], axes=[-1]),
-        make("Add", ["variance", "epsilon"], ["shifted"]),
-        make("Sqrt", ["shifted"], ["deviation"]),
-        make("Div", ["centred", "deviation"], ["divided"]),
-        make("Mul", ["divided", "gamma"], ["scaled"]),
-        make("Add", ["scaled", "beta"], ["normal"]),
-        make("Div", ["normal", "root"], ["inner"]),
-        make("Erf", ["inner"], ["erf"]),
-        make("Add", ["erf", "one"], ["gate"]),
-        make("Mul", ["normal", "gate"], ["gated"]),
-        make("Mul", ["gated", "half"], ["active"]),
-        make("Conv", ["active", "w"], ["classes"]),
-    ]
-    graph = onnx.helper.make_graph(
-        nodes,
-        "block",
-        [onnx.helper.make_tensor_value_info("pixel_values", 1, [1, 3, 16, 24])],
-        [onnx.helper.make_tensor_value_info("classes", 1, [1, 4, 16, 24])],
-        [onnx.numpy_helper.from_array(np.asarray(v), name) for name, v in constants.items()],
-    )
-    opset = onnx.helper.make_opsetid("", 11)
-    return onnx.helper.make_model(graph, opset_imports=[opset], ir_version=6)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from orchestrator.domain import (
+    Agreement,
+    BoardOutcome,
+    Delivery,
+    Gates,
+    Judged,
+    Measurement,
+    RunRecord,
+)
+from orchestrator.table import COLUMNS, summarise_run, table_row, verdict_text
+
+RUN = RunRecord(
+    "r", "deploy", "f", "small", "t", None, None, {"pulsar2": "5.2", "target": "AX650/NPU3"}
+)
+FACTS = {"chip_type": "AX650N_CHIP", "sdk_version": "V1.45.0_P39_20240830020829"}
+NO_GATES = Gates(None, None, None)
+
+
+def outcome(
+    board: str = "b1",
+    samples_ms: Sequence[int] = (3, 4, 5),
+    *,
+    simulated: bool = False,
+    agreed: float = 0.97,
+    miou: float = 0.9,
+) -> BoardOutcome:
+    samples = tuple(ms * 1_000_000 for ms in samples_ms)
+    return BoardOutcome(
+        board,
+        simulated,
+        dict(FACTS),
+        Delivery("r1", 1500, agent_uploaded=False, activated=True, facts={}),
+        Measurement(board, 12_340_000, 5_670_000, (), samples, {}, {}, {}),
+        Judged("VALID"),
+        Agreement(agreed, miou, (agreed,), 1),
+    )
+
+
+def cells(one: BoardOutcome) -> dict[str, str]:
+    return dict(zip([name for name, _ in COLUMNS], table_row(RUN, one), strict=True))
+
+
+def test_a_measured_board_fills_every_column() -> None:
+    assert cells(outcome()) == {
+        "board": "b1",
+        "chip": "AX650N",
+        "SDK": "V1.45.0",
+        "Pulsar2": "5.2",
+        "target": "AX650/NPU3",
+        "load ms": "12.3",
+        "first ms": "5.67",
+        "p50 ms": "4.000",
+        "p90 ms": "5.000",
+        "p99 ms": "-",
+        "max ms": "5.000",
+        "n": "3",
+        "fps": "250.0",
+        "agreement": "97.00%",
+        "mIoU": "0.900",
+        "verdict": "VALID",
+    }
+
+
+def test_p99_is_shown_from_100_samples_on() -> None:
+    assert cells(outcome(samples_ms=range(1, 101)))["p99 ms"] == "99.000"
+
+
+def test_a_board_that_was_never_reached_has_empty_cells() -> None:
+    lost = cells(BoardOutcome("b2", simulated=False, facts={}, error_code="UNREACHABLE", error="x"))
+
+    assert lost["board"] == "b2"
+    assert lost["verdict"] == "failed: UNREACHABLE"
+    assert {lost[name] for name, number in COLUMNS if number} == {"-"}
+
+
+def test_a_simulated_board_never_looks_like_a_genuine_one() -> None:
+    assert verdict_text(outcome(simulated=True)).startswith("simulated")
+    assert "simulated" in summarise_run([outcome(simulated=True)], NO_GATES).sentence
+    assert "simulated" not in summarise_run([outcome()], NO_GATES).sentence
+
+
+def test_the_summary_counts_boards_and_bytes() -> None:
+    lost = BoardOutcome("b3", simulated=False, facts={}, error_code="UNREACHABLE", error="x")
+
+    summary = summarise_run([outcome(), outcome("b2", (7, 8, 9)), lost], NO_GATES)
+
+    assert summary.sentence == "2 of 3 boards measured, p50 4.00 to 8.00 ms, 3,000 bytes uploaded"
+    assert summary.failed_boards == ("b3",)
+    assert summary.failed_gates == ()
+
+
+@pytest.mark.parametrize(
+    ("gates", "broken"),
+    [
+        (Gates(0.97, 0.9, 4.0), ()),
+        (Gates(0.98, None, None), ("b1: agreement 0.9700 is under 0.98",)),
+        (Gates(None, 0.95, None), ("b1: mIoU 0.9000 is under 0.95",)),
+        (Gates(None, None, 3.9), ("b1: p50 4.000 ms is over 3.9 ms",)),
+    ],
+)
+def test_a_gate_fails_only_beyond_its_bound(gates: Gates, broken: tuple[str, ...]) -> None:
+    assert summarise_run([outcome()], gates).failed_gates == broken
+
+
+def test_no_boards_is_a_sentence_too() -> None:
+    assert summarise_run([], NO_GATES).sentence == "0 of 0 boards measured"
