@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,8 @@ async def _drain(process: Any, child: asyncio.subprocess.Process) -> int:
 
 def _signal(child: asyncio.subprocess.Process, number: signal.Signals) -> None:
     if child.returncode is None:
-        os.killpg(child.pid, number)
+        with suppress(ProcessLookupError):  # it has ended, which asyncio is about to say
+            os.killpg(child.pid, number)
 
 
 def _report(process: Any, returncode: int) -> None:

@@ -59,7 +59,7 @@ class DockerToolchain:
             container = client.containers.create(
                 image,
                 entrypoint="/bin/bash",
-                command=["-c", shlex.join(argv)],
+                command=["-c", f"{shlex.join(argv)} 2>&1"],  # one pipe keeps the order of lines
                 name=f"orch-{uuid.uuid4().hex[:12]}",
                 labels={_LABEL: self._name},
                 volumes=mounts,
@@ -130,9 +130,12 @@ def _follow(
             while (end := log.find(b"\n", seen)) >= 0:
                 on_line(log[seen:end].decode(errors="replace"))
                 seen = end + 1
+        if seen < len(log):
+            on_line(log[seen:].decode(errors="replace"))
         returncode = int(container.wait()["StatusCode"])
     finally:
         timer.cancel()
+        stream._response.close()  # noqa: SLF001 - close() keeps the file open and raises over ssh
     if late.is_set():
         raise DeadlineError(
             f"{' '.join(argv[:2])} took longer than {deadline_s:g} s; its container was killed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 from orchestrator.seams import Failed, Ok
@@ -18,6 +19,8 @@ def _attempt(func: Callable[[Item], Result], item: Item) -> Ok[Item, Result] | F
         return Ok(item, func(item))
     except Exception as error:  # noqa: BLE001 - one bad item must not stop the others
         return Failed(item, error)
+    except SystemExit as error:  # would end the thread, and nobody would hear of the item
+        return Failed(item, RuntimeError(f"it asked to exit with {error.code}"))
 
 
 class ThreadEngine:
@@ -43,8 +46,14 @@ class ThreadEngine:
 
         for _ in range(min(max_parallel, len(todo))):
             threading.Thread(target=work, daemon=True).start()
-        for _ in todo:
-            yield done.get()
+        try:
+            for _ in todo:
+                yield done.get()
+        finally:
+            # Where nobody waits any more, Ctrl-C for one, no further item is begun.
+            with suppress(queue.Empty):
+                while True:
+                    waiting.get_nowait()
 
 
 class DaskEngine:

@@ -6,14 +6,14 @@ Names, users and jump hosts come from ~/.ssh/config, keys from ssh-agent and key
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import paramiko
 from fabric import Connection
-from paramiko.hostkeys import HostKeyEntry, HostKeys
+from paramiko.hostkeys import HostKeyEntry, HostKeys, InvalidHostKey
 
 from orchestrator.backends.fabric_transport import FabricTransport
 from orchestrator.domain import Board
@@ -65,7 +65,7 @@ def _known_keys(board: Board, files: Sequence[Path]) -> HostKeys:
     for pinned in board.host_keys:
         try:
             entry = HostKeyEntry.from_line(f"{name} {pinned}")
-        except paramiko.SSHException:
+        except (paramiko.SSHException, InvalidHostKey):
             entry = None
         if entry is None or entry.key is None:
             raise HostKeyError(
@@ -75,8 +75,13 @@ def _known_keys(board: Board, files: Sequence[Path]) -> HostKeys:
         keys.add(name, entry.key.get_name(), entry.key)
     if not board.host_keys:
         for file in files:
-            with suppress(FileNotFoundError):
+            try:
                 keys.load(str(file))
+            except FileNotFoundError:
+                continue
+            except InvalidHostKey as error:
+                message = f"{board.name}: {file} has a line without a public key: {error.args[0]}"
+                raise HostKeyError(message, "correct or delete that line") from error
     return keys
 
 
@@ -122,6 +127,9 @@ def _open(connection: Connection, board: Board) -> None:
                 f"look at it and accept it: orch fleet trust {board.name}",
             ) from error
         raise Unreachable(f"{where}: no SSH answer: {error}", "is it an SSH server?") from error
+    except FileNotFoundError as error:
+        hint = "correct identity_file in the inventory"
+        raise Unreachable(f"{where}: there is no identity_file {error.filename}", hint) from error
     except (OSError, EOFError) as error:
         tried = getattr(error, "errors", None)  # paramiko: one error for each address of the host
         reason = next(iter(tried.values())) if tried else error

@@ -6,9 +6,10 @@ Commands go over Fabric's sessions directly, because its runner feeds stdin byte
 from __future__ import annotations
 
 import shlex
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +24,10 @@ _CHUNK = 32768
 _LIMIT_BYTES = 1024 * 1024
 #: How often a silent command is looked at.
 _POLL_S = 0.25
+#: How long after its deadline a connection that says nothing is closed.
+_GRACE_S = 2.0
+#: Room for what `cat` says when it fails.
+_SAID_BYTES = 4096
 _LOST = (paramiko.SSHException, EOFError, OSError)
 
 
@@ -30,9 +35,11 @@ class FabricTransport:
     """An open connection. Files go by SFTP where the board has it, else through `cat`."""
 
     def __init__(self, connection: Connection, board: Board) -> None:
-        self._connection = connection
+        # Not through Fabric's own methods: they dial again, unasked, when the line is dead.
+        self._ssh: paramiko.Transport = connection.transport
         self._board = board
-        self._has_sftp: bool | None = None
+        self._has_sftp = True
+        self._files: paramiko.SFTPClient | None = None
 
     def run(
         self,
@@ -43,19 +50,22 @@ class FabricTransport:
         limit_bytes: int = _LIMIT_BYTES,
     ) -> CommandResult:
         """Run a command. Raises Unreachable when the connection goes, DeadlineError."""
-        return self._exec(shlex.join(argv), iter((stdin,)), deadline_s, limit_bytes)
+        chunks = (stdin[at : at + _CHUNK] for at in range(0, len(stdin), _CHUNK))
+        return self._exec(shlex.join(argv), chunks, deadline_s, limit_bytes)
 
     def put(self, blob: Path, path: str, offset: int = 0, *, deadline_s: float) -> int:
         """Write `blob` from byte `offset` on to `path`; give the number of bytes sent."""
         end = time.monotonic() + deadline_s
-        with blob.open("rb") as source:
+        with blob.open("rb") as source, self._watched(deadline_s):
             source.seek(offset)
-            if self._sftp() is not None:
-                self._put_sftp(source, path, offset, end)
+            if (sftp := self._sftp()) is not None:
+                self._put_sftp(sftp, source, path, offset, end)
             else:
                 into = ">>" if offset else ">"
                 chunks = iter(lambda: source.read(_CHUNK), b"")
-                result = self._exec(f"cat {into} {shlex.quote(path)}", chunks, deadline_s, 4096)
+                result = self._exec(
+                    f"cat {into} {shlex.quote(path)}", chunks, deadline_s, _SAID_BYTES
+                )
                 if result.returncode != 0:
                     said = result.stderr.decode(errors="replace").strip()
                     raise BoardError(f"{self._board.name}: writing {path} failed: {said}")
@@ -63,27 +73,29 @@ class FabricTransport:
 
     def get(self, path: str, limit_bytes: int, *, deadline_s: float) -> bytes:
         """Read a file of at most `limit_bytes`. Raises BoardError when it is missing or larger."""
-        result = self.run(["cat", path], deadline_s=deadline_s, limit_bytes=limit_bytes)
+        most = limit_bytes + _SAID_BYTES
+        result = self.run(["cat", path], deadline_s=deadline_s, limit_bytes=most)
+        if len(result.stdout) > limit_bytes:
+            raise BoardError(f"{self._board.name}: {path} has more than {limit_bytes} bytes")
         if result.returncode != 0:
             said = result.stderr.decode(errors="replace").strip()
             raise BoardError(f"{self._board.name}: reading {path} failed: {said}")
         return result.stdout
 
     def _sftp(self) -> paramiko.SFTPClient | None:
-        if self._has_sftp is None:
+        if self._files is None and self._has_sftp:
             try:
-                self._connection.sftp()
-                self._has_sftp = True
-            except paramiko.SSHException:
-                self._has_sftp = False
-            except (OSError, EOFError) as error:
-                raise self._lost(error) from error
-        return self._connection.sftp() if self._has_sftp else None
+                self._files = paramiko.SFTPClient.from_transport(self._ssh)
+            except (paramiko.SSHException, EOFError, OSError):
+                self._has_sftp = False  # or the line is dead, which the next command finds
+        return self._files
 
-    def _put_sftp(self, source: IO[bytes], path: str, offset: int, end: float) -> None:
-        sftp = self._connection.sftp()
+    def _put_sftp(
+        self, sftp: paramiko.SFTPClient, source: IO[bytes], path: str, offset: int, end: float
+    ) -> None:
         try:
-            sftp.get_channel().settimeout(max(end - time.monotonic(), 0.1))
+            if (channel := sftp.get_channel()) is not None:
+                channel.settimeout(max(end - time.monotonic(), 0.1))
             with sftp.open(path, "r+b" if offset else "wb") as target:
                 target.seek(offset)
                 target.set_pipelined(pipelined=True)
@@ -91,10 +103,15 @@ class FabricTransport:
                     if time.monotonic() > end:
                         raise DeadlineError(f"{self._board.name}: sending {path} took too long")
                     target.write(chunk)
+                # What a pipelined write failed of, paramiko keeps to itself: a full disk, say.
+                if (there := target.stat().st_size or 0) < source.tell():
+                    raise BoardError(
+                        f"{self._board.name}: writing {path} failed: {there} bytes are there"
+                    )
         except TimeoutError as error:
             raise DeadlineError(f"{self._board.name}: sending {path} took too long") from error
         except OSError as error:
-            if not self._connection.is_connected:
+            if not self._ssh.is_active():
                 raise self._lost(error) from error
             raise BoardError(f"{self._board.name}: writing {path} failed: {error}") from error
         except (paramiko.SSHException, EOFError) as error:
@@ -105,15 +122,16 @@ class FabricTransport:
     ) -> CommandResult:
         end = time.monotonic() + deadline_s
         try:
-            channel = self._connection.create_session()
-            with channel:
-                channel.settimeout(deadline_s)
+            with self._watched(deadline_s), self._ssh.open_session() as channel:
                 channel.exec_command(command)
-                with suppress(OSError):  # a command need not read what it is given
-                    for chunk in stdin:
-                        channel.sendall(chunk)
-                    channel.shutdown_write()
-                return self._collect(channel, command, end, limit_bytes)
+                channel.settimeout(_POLL_S)
+                feeding = threading.Thread(target=_feed, args=(channel, stdin), daemon=True)
+                feeding.start()
+                try:
+                    return self._collect(channel, command, end, limit_bytes)
+                finally:
+                    channel.close()
+                    feeding.join()
         except TimeoutError as error:
             raise self._late(command, deadline_s) from error
         except _LOST as error:
@@ -124,7 +142,6 @@ class FabricTransport:
     ) -> CommandResult:
         """Read both streams to their end; stdout wakes us, stderr is looked at on the way."""
         out, err = bytearray(), bytearray()
-        channel.settimeout(_POLL_S)
         while True:
             chunk = None
             with suppress(TimeoutError):
@@ -141,9 +158,25 @@ class FabricTransport:
                 break
         while channel.recv_stderr_ready():
             err += channel.recv_stderr(_CHUNK)
-        if not self._connection.is_connected:
+        if channel.exit_status < 0:  # killed, or cut off: then the line is about to be found dead
+            self._ssh.join(_POLL_S)
+        if not self._ssh.is_active():
             raise EOFError("the link went down before the command ended")
         return CommandResult(channel.exit_status, bytes(out), bytes(err))
+
+    @contextmanager
+    def _watched(self, deadline_s: float) -> Iterator[None]:
+        """Close a connection that does not even say that it is late.
+
+        paramiko waits without an end for a channel to open and for a request to be confirmed.
+        """
+        timer = threading.Timer(deadline_s + _GRACE_S, self._ssh.close)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _lost(self, error: BaseException) -> Unreachable:
         reason = str(error) or type(error).__name__
@@ -154,3 +187,14 @@ class FabricTransport:
 
     def _late(self, command: str, deadline_s: float) -> DeadlineError:
         return DeadlineError(f"{self._board.name}: {command[:60]!r} took over {deadline_s:g} s")
+
+
+def _feed(channel: paramiko.Channel, stdin: Iterable[bytes]) -> None:
+    """Send everything while the answer is read: a command may stop reading until it is heard."""
+    with suppress(OSError, paramiko.SSHException, EOFError):  # it need not read at all
+        for chunk in stdin:
+            rest = chunk
+            while rest:
+                with suppress(TimeoutError):  # that of the reader
+                    rest = rest[channel.send(rest) :]
+        channel.shutdown_write()

@@ -17,7 +17,6 @@ from orchestrator.domain import Board, CommandResult
 from orchestrator.errors import BoardError, DeadlineError
 from orchestrator.seams import Transport
 
-_LIMIT_BYTES = 1024 * 1024
 #: How often a running command is looked at.
 _POLL_S = 0.05
 
@@ -32,16 +31,15 @@ class LocalConnect:
     @contextmanager
     def __call__(self, board: Board) -> Iterator[Transport]:
         """Give the open connection; there is nothing to close."""
-        yield LocalTransport(board, self.home, self.environment)
+        yield LocalTransport(board.name, self)
 
 
 @dataclass(frozen=True, slots=True)
 class LocalTransport:
     """Runs commands by the shell, as sshd does: an unknown program is return code 127."""
 
-    board: Board
-    home: Path
-    environment: Mapping[str, str]
+    board: str
+    place: LocalConnect
 
     def run(
         self,
@@ -49,61 +47,57 @@ class LocalTransport:
         stdin: bytes = b"",
         *,
         deadline_s: float,
-        limit_bytes: int = _LIMIT_BYTES,
+        limit_bytes: int = 2**20,
     ) -> CommandResult:
         """Run a command. Raises BoardError when it says more than it may, DeadlineError."""
-        command, end = shlex.join(argv), time.monotonic() + deadline_s
-        name = f"{self.board.name}: {command[:60]!r}"
+        name, end = f"{self.board}: {shlex.join(argv)[:60]!r}", time.monotonic() + deadline_s
         with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
             given.write(stdin)
             given.seek(0)
-            with self._started(command, given.fileno(), out.fileno(), err.fileno()) as process:
-                ended = False
-                while not ended:
-                    with suppress(subprocess.TimeoutExpired):
-                        process.wait(_POLL_S)
-                    ended = process.returncode is not None
-                    if sum(os.fstat(file.fileno()).st_size for file in (out, err)) > limit_bytes:
-                        raise BoardError(f"{name} said more than {limit_bytes} bytes")
-                    if not ended and time.monotonic() > end:
-                        raise DeadlineError(f"{name} took over {deadline_s:g} s")
-            for file in (out, err):
-                file.seek(0)
+            with subprocess.Popen(
+                ["/bin/sh", "-c", shlex.join(argv)],
+                stdin=given,
+                stdout=out,
+                stderr=err,
+                cwd=self.place.home,
+                env=self.place.environment,
+                start_new_session=True,
+            ) as process:
+                large = late = False
+                try:
+                    while process.returncode is None and not large and not late:
+                        with suppress(subprocess.TimeoutExpired):
+                            process.wait(_POLL_S)
+                        said = sum(os.fstat(one.fileno()).st_size for one in (out, err))
+                        large = said > limit_bytes
+                        late = time.monotonic() > end
+                finally:
+                    if gave_up := process.returncode is None:
+                        os.killpg(process.pid, signal.SIGKILL)
+            if large:
+                raise BoardError(f"{name} said more than {limit_bytes} bytes")
+            if gave_up:
+                raise DeadlineError(f"{name} took over {deadline_s:g} s")
+            out.seek(0)
+            err.seek(0)
             return CommandResult(process.returncode, out.read(), err.read())
 
-    def put(self, blob: Path, path: str, offset: int = 0, *, deadline_s: float) -> int:  # noqa: ARG002 - a disk needs no deadline
+    def put(self, blob: Path, path: str, offset: int = 0, *, deadline_s: float) -> int:  # noqa: ARG002 - a disk needs none
         """Write `blob` from byte `offset` on to `path`; give the number of bytes sent."""
         try:
-            with (self.home / path).open("r+b" if offset else "wb") as target:
+            with (self.place.home / path).open("r+b" if offset else "wb") as target:
                 target.seek(offset)
                 return target.write(blob.read_bytes()[offset:])
         except OSError as error:
-            raise BoardError(f"{self.board.name}: writing {path} failed: {error}") from error
+            raise BoardError(f"{self.board}: writing {path} failed: {error}") from error
 
-    def get(self, path: str, limit_bytes: int, *, deadline_s: float) -> bytes:
+    def get(self, path: str, limit_bytes: int, *, deadline_s: float) -> bytes:  # noqa: ARG002 - a disk needs none
         """Read a file of at most `limit_bytes`. Raises BoardError when it is missing or larger."""
-        result = self.run(["cat", path], deadline_s=deadline_s, limit_bytes=limit_bytes)
-        if result.returncode != 0:
-            said = result.stderr.decode(errors="replace").strip()
-            raise BoardError(f"{self.board.name}: reading {path} failed: {said}")
-        return result.stdout
-
-    @contextmanager
-    def _started(
-        self, command: str, given: int, out: int, err: int
-    ) -> Iterator[subprocess.Popen[bytes]]:
-        """Start a session of its own, which is hung up on when its command is given up."""
-        with subprocess.Popen(
-            ["/bin/sh", "-c", command],
-            stdin=given,
-            stdout=out,
-            stderr=err,
-            cwd=self.home,
-            env=self.environment,
-            start_new_session=True,
-        ) as process:
-            try:
-                yield process
-            except BaseException:
-                os.killpg(process.pid, signal.SIGKILL)
-                raise
+        try:
+            with (self.place.home / path).open("rb") as source:
+                content = source.read(limit_bytes + 1)
+        except OSError as error:
+            raise BoardError(f"{self.board}: reading {path} failed: {error}") from error
+        if len(content) > limit_bytes:
+            raise BoardError(f"{self.board}: {path} has more than {limit_bytes} bytes")
+        return content

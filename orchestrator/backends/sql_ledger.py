@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import create_engine, delete, event, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrator.backends.ledger_schema import (
     ACTIONS,
@@ -133,24 +135,29 @@ def _open(url: str) -> Engine:
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
-    META.create_all(engine)
-    with engine.begin() as connection:
-        found = connection.execute(select(VERSION.c.version)).scalar()
-        if found is None:
+    with engine.begin() as connection:  # several may open a new ledger at once
+        for table in META.sorted_tables:
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                connection.execute(CreateIndex(index, if_not_exists=True))
+    with suppress(IntegrityError), engine.begin() as connection:
+        if connection.execute(select(VERSION.c.version)).scalar() is None:
             connection.execute(insert(VERSION).values(version=SCHEMA_VERSION))
-        elif found != SCHEMA_VERSION:
-            raise ConfigError(
-                f"ledger {url}: it has schema {found}, this orch knows {SCHEMA_VERSION}",
-                "use the orch that wrote it, or another ORCH_HOME",
-            )
+    with engine.connect() as connection:
+        found = connection.execute(select(VERSION.c.version)).scalar()
+    if found != SCHEMA_VERSION:
+        raise ConfigError(
+            f"ledger {url}: it has schema {found}, this orch knows {SCHEMA_VERSION}",
+            "use the orch that wrote it, or another ORCH_HOME",
+        )
     return engine
 
 
 def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_S * 1000}")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_S * 1000}")
     cursor.close()
 
 

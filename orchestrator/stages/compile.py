@@ -128,7 +128,6 @@ def _sidecar(recipe: Recipe, header: AxmodelHeader) -> dict[str, Json]:
     return {
         "version": 1,
         "model": "model.axmodel",
-        "recipe": recipe.name,
         "target": {"hardware": header.target.hardware, "npu_mode": header.target.npu_mode},
         "pulsar2": {"version": header.pulsar2_version, "commit": header.pulsar2_commit},
         "simulated": header.simulated,

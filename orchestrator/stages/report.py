@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 from orchestrator.domain import BoardOutcome, Json, RunRecord
@@ -59,9 +60,14 @@ def _markdown(
         "",
         "| " + " | ".join(name for name, _ in COLUMNS) + " |",
         "| " + " | ".join("---:" if number else "---" for _, number in COLUMNS) + " |",
-        *("| " + " | ".join(row) + " |" for row in rows),
+        *("| " + " | ".join(map(_plain, row)) + " |" for row in rows),
     ]
-    failures = [f"- {outcome.error}" for outcome in outcomes if outcome.error]
+    failures = [f"- {_plain(outcome.error)}" for outcome in outcomes if outcome.error]
     if failures:
         lines += ["", "## Failures", "", *failures]
     return "\n".join(lines) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Give what a board said as Markdown with no cell, line or tag of its own."""
+    return escape(" ".join(text.split()), quote=False).replace("|", "\\|")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,15 +83,15 @@ def _class_maps(
 ) -> list[ClassMap]:
     """Pick the model's output of each image; a wrong count or shape is an error, not a crash."""
     wanted = recipe.export.output_name if recipe.head.op == "none" else recipe.head.output_name
-    maps: list[ClassMap] = [
-        class_map(tensors[wanted], recipe.head.axis) for tensors in outputs if wanted in tensors
-    ]
-    shapes = [found.shape for found in maps]
+    shapes = [tensors[wanted].shape for tensors in outputs if wanted in tensors]
     expected = [truth.shape for truth in reference]
-    if shapes != expected:
+    maps: list[ClassMap] = []
+    with suppress(KeyError, IndexError, ValueError):  # not there, or of another rank
+        maps = [class_map(tensors[wanted], recipe.head.axis) for tensors in outputs]
+    if [found.shape for found in maps] != expected:
         raise AgentError(
-            f"{name}: {len(maps)} class maps {sorted(set(shapes))} came back for {wanted!r}, "
-            f"expected {len(reference)} of {sorted(set(expected))}",
+            f"{name}: {wanted!r} came back for {len(shapes)} images, as {sorted(set(shapes))}, "
+            f"expected were {len(expected)} class maps {sorted(set(expected))}",
             "build and deploy again: the model and its recipe do not fit",
             "INPUT_MISMATCH",
         )

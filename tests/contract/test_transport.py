@@ -128,7 +128,20 @@ def test_a_command_need_not_read_its_input(link: Link) -> None:
 
 
 def test_arguments_arrive_as_they_are(link: Link) -> None:
-    awkward = ["", "two words", "it's", '"', "a\nb", "grüße 你好", "$HOME", "*", ";", "\\", "-n", "`id`"]
+    awkward = [
+        "",
+        "two words",
+        "it's",
+        '"',
+        "a\nb",
+        "grüße 你好",
+        "$HOME",
+        "*",
+        ";",
+        "\\",
+        "-n",
+        "`id`",
+    ]
     result = link.transport.run(["printf", "%s\\0", *awkward], deadline_s=10)
     assert result.stdout.decode().split("\0")[:-1] == awkward
 
@@ -144,13 +157,13 @@ def test_a_command_that_was_killed_is_a_result_other_than_0(link: Link) -> None:
 
 
 def test_more_output_than_allowed_is_an_error_of_the_board(link: Link) -> None:
-    with pytest.raises(BoardError, match="board.*said more than 1000 bytes"):
+    with pytest.raises(BoardError, match=r"board.*said more than 1000 bytes"):
         link.transport.run(["yes"], deadline_s=30, limit_bytes=1000)
     assert link.shell("echo fine")[1] == b"fine\n"
 
 
 def test_a_command_past_its_deadline_is_given_up(link: Link) -> None:
-    with pytest.raises(DeadlineError, match="board.*sleep 30.* took over 0.3 s"):
+    with pytest.raises(DeadlineError, match=r"board.*sleep 30.* took over 0.3 s"):
         link.transport.run(["sleep", "30"], deadline_s=0.3)
     assert link.shell("echo fine")[1] == b"fine\n"
 
@@ -188,14 +201,14 @@ def test_a_file_that_is_missing_or_too_large_is_an_error_of_the_board(link: Link
     assert link.transport.get("six", 6, deadline_s=10) == b"12345\n"
     with pytest.raises(BoardError, match="more than 5 bytes"):
         link.transport.get("six", 5, deadline_s=10)
-    with pytest.raises(BoardError, match="board.*: reading absent failed"):
+    with pytest.raises(BoardError, match=r"board.*: reading absent failed"):
         link.transport.get("absent", 6, deadline_s=10)
 
 
 def test_a_line_that_is_cut_in_mid_command_leaves_the_board_unreachable(
     doomed: Link, blob: Path
 ) -> None:
-    with pytest.raises(Unreachable, match="board.*: the connection was lost") as caught:
+    with pytest.raises(Unreachable, match=r"board.*: the connection was lost") as caught:
         doomed.shell(f"echo begun; {doomed.cut}; sleep 1")
     assert "kept" in caught.value.hint
     with pytest.raises(Unreachable):

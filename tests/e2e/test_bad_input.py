@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ORCH = Path(sys.executable).with_name("orch")
 RECIPES = Path(__file__).parents[2] / "orchestrator" / "recipes"
 INVENTORY = """\

@@ -1,0 +1,210 @@
+"""What every engine must do. A new backend is one line in `BACKENDS`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import pytest
+
+from orchestrator.backends.engines import DaskEngine, ThreadEngine
+from orchestrator.errors import AgentError, OrchError
+from orchestrator.seams import Engine, Failed, Ok
+
+
+@contextmanager
+def dask() -> Iterator[Engine]:
+    """A cluster whose workers are threads of this process, so that tests can see into them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the cluster, not of ours
+        from distributed import LocalCluster
+
+        with LocalCluster(
+            n_workers=1, threads_per_worker=4, processes=False, dashboard_address=None
+        ) as cluster:
+            yield DaskEngine(cluster.scheduler_address)
+
+
+BACKENDS: dict[str, Callable[[], AbstractContextManager[Engine]]] = {
+    "threads": lambda: nullcontext(ThreadEngine()),
+    "dask": dask,
+}
+
+
+@pytest.fixture(params=["threads", pytest.param("dask", marks=pytest.mark.slow)], scope="module")
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    with BACKENDS[request.param]() as found:
+        yield found
+
+
+def double(number: int) -> int:
+    if number < 0:
+        raise AgentError(f"{number} is under 0", "give another", "RUN_FAILED")
+    return 2 * number
+
+
+def test_every_item_comes_back_with_its_result(engine: Engine) -> None:
+    found = list(engine.map(double, range(20), 4))
+
+    assert all(isinstance(one, Ok) and one.value == 2 * one.item for one in found)
+    assert sorted(one.item for one in found) == list(range(20))
+
+
+def test_one_that_raises_does_not_stop_the_others(engine: Engine) -> None:
+    found = list(engine.map(double, [1, -2, 3, -4], 2))
+
+    failed = {one.item: one.error for one in found if isinstance(one, Failed)}
+    assert sorted(one.item for one in found if isinstance(one, Ok)) == [1, 3]
+    assert sorted(failed) == [-4, -2]
+    error = failed[-2]
+    assert isinstance(error, AgentError)
+    assert (error.message, error.hint, error.code) == (
+        "-2 is under 0",
+        "give another",
+        "RUN_FAILED",
+    )
+
+
+def test_no_items_are_no_work(engine: Engine) -> None:
+    assert list(engine.map(double, [], 4)) == []
+
+
+def test_what_ends_first_comes_first(engine: Engine) -> None:
+    second_ended = threading.Event()
+
+    def work(item: str) -> str:
+        if item == "slow":
+            assert second_ended.wait(60)
+        return item
+
+    results = engine.map(Local(work), ["slow", "fast"], 2)
+    first = next(results)
+    second_ended.set()
+
+    assert [first.item, *(one.item for one in results)] == ["fast", "slow"]
+
+
+def test_no_more_than_max_parallel_work_at_once(engine: Engine) -> None:
+    # Three meet at the barrier or none gets on; a fourth beside them would be counted.
+    together, lock = threading.Barrier(3), threading.Lock()
+    running: list[int] = []
+    most: list[int] = []
+
+    def work(item: int) -> None:
+        with lock:
+            running.append(item)
+            most.append(len(running))
+        together.wait(60)
+        with lock:
+            running.remove(item)
+        together.wait(60)
+
+    found = list(engine.map(Local(work), range(9), 3))
+
+    assert all(isinstance(one, Ok) for one in found), found
+    assert max(most) == 3
+
+
+def test_one_at_a_time_is_the_order_given(engine: Engine) -> None:
+    assert [one.item for one in engine.map(double, [3, 1, 2], 1)] == [3, 1, 2]
+
+
+def test_a_result_that_is_not_wanted_any_more_starts_no_new_work(engine: Engine) -> None:
+    started: list[int] = []
+    go_on = threading.Event()
+
+    def work(item: int) -> int:
+        started.append(item)
+        if item:
+            assert go_on.wait(60)
+        return item
+
+    results = engine.map(Local(work), range(50), 2)
+    next(results)
+    results.close()  # type: ignore[attr-defined] - what Ctrl-C does to a generator
+    go_on.set()
+    list(engine.map(double, range(8), 2))
+
+    assert len(started) <= 4
+
+
+def test_one_that_ends_its_thread_does_not_stop_the_others() -> None:
+    def work(item: int) -> int:
+        if item == 1:
+            raise SystemExit(3)
+        return item
+
+    found = list(ThreadEngine().map(work, [0, 1, 2], 1))
+
+    assert [type(one) for one in found] == [Ok, Failed, Ok]
+
+
+def test_a_hung_item_does_not_keep_the_process_alive() -> None:
+    program = (
+        "import threading\n"
+        "from orchestrator.backends.engines import ThreadEngine\n"
+        "work = lambda item: threading.Event().wait() if item else item\n"
+        "print(next(ThreadEngine().map(work, [1, 0], 2)).item)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, timeout=60, check=True
+    )
+
+    assert done.stdout == b"0\n"
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_does_not_stop_the_others() -> None:
+    from distributed import LocalCluster
+
+    with (
+        warnings.catch_warnings(),
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+    ):
+        warnings.simplefilter("ignore")
+        found = list(DaskEngine(cluster.scheduler_address).map(dies, [0, 1, 2, 3], 1))
+
+    assert {one.item: type(one) for one in found} == {0: Ok, 1: Failed, 2: Ok, 3: Ok}
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_not_there_is_named(unused_port: int) -> None:
+    url = f"tcp://127.0.0.1:{unused_port}"
+
+    with pytest.raises(OrchError, match=url):
+        list(DaskEngine(url).map(double, [1], 1))
+
+
+@pytest.fixture
+def unused_port() -> int:
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def dies(item: int) -> int:
+    if item == 1:
+        os._exit(1)
+    return item
+
+
+class Local:
+    """A function that stays in this process when it is sent: its workers are threads here."""
+
+    _known: dict[int, Callable[..., object]] = {}
+
+    def __init__(self, func: Callable[..., object]) -> None:
+        self._known[id(func)] = func
+        self._key = id(func)
+
+    def __call__(self, item: object) -> object:
+        return self._known[self._key](item)

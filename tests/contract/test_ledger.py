@@ -1,0 +1,206 @@
+"""What every ledger must keep. A new backend is one line in `BACKENDS`."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.backends.sql_ledger import SqlLedger
+from orchestrator.domain import (
+    ActionRecord,
+    Agreement,
+    Artifact,
+    BoardOutcome,
+    Delivery,
+    Json,
+    Judged,
+    Measurement,
+    RunRecord,
+)
+from orchestrator.errors import ConfigError, OrchError
+
+BACKENDS: dict[str, Callable[[Path], SqlLedger]] = {
+    "sqlite": lambda path: SqlLedger(f"sqlite:///{path / 'state' / 'orch.db'}"),
+}
+FACTS: dict[str, Json] = {"a": None, "b": [1, 2.5, "ä"], "c": {"d": True}}
+RUN = RunRecord("r1", "orch deploy", "lab", "small", "2025-01-01T00:00:00", None, None, {})
+ACTION = ActionRecord(
+    key="k" * 64,
+    stage="export",
+    recipe="small",
+    run_id="r1",
+    fields={"opset": "11"},
+    outputs={"onnx": Artifact("a" * 64, 5, "model.onnx")},
+    facts=FACTS,
+    seconds=1.5,
+    created_at="2025-01-01T00:00:00",
+)
+OUTCOME = BoardOutcome(
+    board="b1",
+    simulated=True,
+    facts=FACTS,
+    delivery=Delivery("rel", 5, agent_uploaded=True, activated=False, facts=FACTS),
+    measurement=Measurement("b1", 2**62, 3, (1, 2), (5, 2**62, 0), FACTS, {}, {"x": 1}),
+    judged=Judged("NOISY", ("a", "b")),
+    agreement=Agreement(0.25, 0.5, (0.125, 1 / 3), 2),
+    error_code="TIMEOUT",
+    error="b1: ä",
+    hint="try",
+    overlays=("overlays/b1/x.png",),
+)
+
+
+@pytest.fixture(params=BACKENDS)
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlLedger]:
+    found = BACKENDS[request.param](tmp_path)
+    yield found
+    found.close()
+
+
+def test_a_run_begins_and_ends(ledger: SqlLedger) -> None:
+    assert ledger.run("r1") is None
+    ledger.start_run(RUN)
+    assert ledger.run("r1") == RUN
+
+    ended = replace(RUN, finished_at="2025-01-01T00:01:00", exit_code=3, summary=FACTS)
+    ledger.finish_run(ended)
+
+    assert ledger.run("r1") == ended
+
+
+def test_runs_come_newest_first(ledger: SqlLedger) -> None:
+    for day in (2, 1, 3):
+        ledger.start_run(replace(RUN, run_id=f"r{day}", started_at=f"2025-01-0{day}T00:00:00"))
+
+    assert [run.run_id for run in ledger.runs(10)] == ["r3", "r2", "r1"]
+    assert [run.run_id for run in ledger.runs(2)] == ["r3", "r2"]
+
+
+def test_an_action_comes_back_whole(ledger: SqlLedger) -> None:
+    assert ledger.find_action(ACTION.key) is None
+    ledger.record_action(ACTION)
+
+    assert ledger.find_action(ACTION.key) == ACTION
+
+
+def test_the_newest_action_of_a_key_and_of_a_stage_wins(ledger: SqlLedger) -> None:
+    ledger.record_action(ACTION)
+    newer = replace(ACTION, run_id="r2", seconds=9)
+    ledger.record_action(newer)
+    ledger.record_action(replace(ACTION, key="o" * 64, recipe="other"))
+    ledger.record_action(replace(ACTION, key="p" * 64, stage="compile"))
+
+    assert ledger.find_action(ACTION.key) == newer
+    assert ledger.last_action("export", "small") == newer
+    assert ledger.last_action("optimize", "small") is None
+
+
+def test_an_outcome_comes_back_whole_with_raw_samples(ledger: SqlLedger) -> None:
+    ledger.record_outcome("r1", OUTCOME)
+
+    assert ledger.outcomes("r1") == [OUTCOME]
+    assert ledger.outcomes("r2") == []
+
+
+def test_outcomes_come_by_board_and_empty_parts_stay_empty(ledger: SqlLedger) -> None:
+    lost = BoardOutcome("a9", False, {}, error_code="UNREACHABLE", error="x")
+    for outcome in (OUTCOME, lost):
+        ledger.record_outcome("r1", outcome)
+
+    assert ledger.outcomes("r1") == [lost, OUTCOME]
+
+
+def test_an_outcome_written_again_replaces_the_first(ledger: SqlLedger) -> None:
+    ledger.record_outcome("r1", OUTCOME)
+    ledger.record_outcome("r2", OUTCOME)
+    corrected = replace(OUTCOME, measurement=None, error="")
+    ledger.record_outcome("r1", corrected)
+
+    assert ledger.outcomes("r1") == [corrected]
+    assert ledger.outcomes("r2") == [OUTCOME]
+
+
+def test_many_threads_write_at_once(ledger: SqlLedger) -> None:
+    def write(index: int) -> None:
+        name = f"b{index:02d}"
+        measured = Measurement(name, 1, 1, (), (index,), {}, {}, {})
+        ledger.record_outcome("r1", replace(OUTCOME, board=name, measurement=measured))
+
+    in_parallel(write, 16)
+
+    assert [outcome.board for outcome in ledger.outcomes("r1")] == [f"b{n:02d}" for n in range(16)]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_many_can_open_a_new_ledger_at_once(tmp_path: Path, backend: str) -> None:
+    def open_and_write(index: int) -> None:
+        ledger = BACKENDS[backend](tmp_path)
+        ledger.start_run(replace(RUN, run_id=f"r{index}"))
+        ledger.close()
+
+    in_parallel(open_and_write, 8)
+
+    ledger = BACKENDS[backend](tmp_path)
+    assert len(ledger.runs(100)) == 8
+    ledger.close()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_was_written_is_there_after_opening_again(tmp_path: Path, backend: str) -> None:
+    first = BACKENDS[backend](tmp_path)
+    first.record_outcome("r1", OUTCOME)
+    first.close()
+
+    second = BACKENDS[backend](tmp_path)
+    assert second.outcomes("r1") == [OUTCOME]
+    second.close()
+
+
+def test_a_ledger_of_another_schema_is_refused(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'orch.db'}"
+    SqlLedger(url).close()
+    with sqlite3.connect(tmp_path / "orch.db") as database:
+        database.execute("UPDATE schema_version SET version = 99")
+    database.close()
+
+    with pytest.raises(ConfigError, match="it has schema 99, this orch knows"):
+        SqlLedger(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///{}/text.db", "sqlite:///{}", "nonsense", "nosuch://host/db"]
+)
+def test_what_is_no_ledger_is_refused_by_its_url(tmp_path: Path, url: str) -> None:
+    (tmp_path / "text.db").write_text("this is no database, it only has its name\n" * 50)
+    named = url.format(tmp_path)
+
+    with pytest.raises(OrchError, match="cannot be opened") as caught:
+        SqlLedger(named)
+
+    assert named in caught.value.message
+
+
+def in_parallel(work: Callable[[int], None], count: int) -> None:
+    """Do it `count` times at once; what a thread raises is raised here."""
+    together = threading.Barrier(count)
+    errors: list[Exception] = []
+
+    def one(index: int) -> None:
+        together.wait()
+        try:
+            work(index)
+        except Exception as error:  # noqa: BLE001 - handed to the caller
+            errors.append(error)
+
+    threads = [threading.Thread(target=one, args=(index,)) for index in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestrator.domain import Agreement, BoardOutcome, Judged, Measurement, RunRecord
+from orchestrator.stages.report import report_json, write_report
+from orchestrator.table import COLUMNS
+
+RUN = RunRecord("r1", "deploy", "lab", "small", "2025-01-01", None, 1, {"pulsar2": "5.2"})
+MEASURED = BoardOutcome(
+    "b1",
+    simulated=False,
+    facts={"chip_type": "AX650N_CHIP"},
+    measurement=Measurement("b1", 1, 1, (), (4_000_000, 5_000_000), {}, {}, {}),
+    judged=Judged("VALID"),
+    agreement=Agreement(0.5, 0.25, (0.5,), 1),
+)
+LOST = BoardOutcome("b2", False, {}, error_code="UNREACHABLE", error="b2: it said | \nä", hint="h")
+
+
+def test_the_json_report_has_raw_samples_and_figures(tmp_path: Path) -> None:
+    path, *_ = write_report(RUN, [MEASURED, LOST], tmp_path / "new" / "r1")
+
+    report = json.loads(path.read_text(encoding="utf-8"))
+    assert (report["version"], report["run"]["run_id"]) == (1, "r1")
+    first, second = report["boards"]
+    assert first["outcome"]["measurement"]["samples_ns"] == [4_000_000, 5_000_000]
+    assert (first["latency"]["p50_ms"], first["latency"]["p99_ms"]) == (4, None)
+    assert (second["latency"], second["outcome"]["error"]) == (None, "b2: it said | \nä")
+
+
+def test_a_measurement_without_samples_has_no_figures() -> None:
+    empty = BoardOutcome("b", False, {}, measurement=Measurement("b", 1, 1, (), (), {}, {}, {}))
+
+    assert '"latency": null' in json.dumps(report_json(RUN, [empty]))
+
+
+def test_the_csv_has_a_line_per_board_with_empty_cells_empty(tmp_path: Path) -> None:
+    _, path, _ = write_report(RUN, [MEASURED, LOST], tmp_path)
+
+    with path.open(newline="", encoding="utf-8") as stream:
+        first, second = csv.DictReader(stream)
+    assert set(first) == {name for name, _ in COLUMNS} | {"error"}
+    assert (first["board"], first["p50 ms"], first["p99 ms"]) == ("b1", "4.000", "")
+    assert (second["verdict"], second["error"]) == ("failed: UNREACHABLE", "b2: it said | \nä")
+
+
+def test_the_markdown_is_one_table_with_the_failures_below(tmp_path: Path) -> None:
+    _, _, path = write_report(RUN, [MEASURED, LOST], tmp_path)
+
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("|")]
+    assert len(rows) == 4
+    assert {row.count("|") for row in rows} == {len(COLUMNS) + 1}
+    assert "## Failures" in lines
+    assert any(line.startswith("- b2: it said") for line in lines)
+    assert "imulated" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["a | b", "a\nb", "<script>alert(1)</script>"])
+def test_what_a_board_says_stays_in_its_cell(tmp_path: Path, text: str) -> None:
+    hostile = BoardOutcome("b1", False, {"chip_type": text, "sdk_version": text}, error=text)
+
+    _, _, path = write_report(RUN, [hostile], tmp_path)
+
+    lines = path.read_text(encoding="utf-8").splitlines()
+    (row,) = (line for line in lines if line.startswith("| b1 "))
+    assert row.replace("\\|", "").count("|") == len(COLUMNS) + 1
+    assert not any("<script" in line for line in lines)
+    assert lines[-1].startswith("- ")
+    assert lines[-2] == ""
+
+
+def test_a_simulated_run_says_so_above_the_table(tmp_path: Path) -> None:
+    _, _, path = write_report(RUN, [BoardOutcome("s", True, {})], tmp_path)
+
+    assert "**Simulated boards**" in path.read_text(encoding="utf-8").split("|")[0]

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.backends.fsspec_blobs import FsspecBlobs
+from orchestrator.backends.sql_ledger import SqlLedger
+from orchestrator.building import Sources
+from orchestrator.cache import Cache, Explanation, Produced, Wanted
+from orchestrator.checkpoint import FoundCheckpoint
+from orchestrator.domain import Recipe, ToolchainIdentity
+from orchestrator.explain import explain_stages, in_words
+from orchestrator.plan import compile_wanted, export_wanted, optimize_wanted
+from orchestrator.seams import Progress
+
+SOURCES = Sources(
+    FoundCheckpoint(Path("/w"), "c", None),
+    "e",
+    "k",
+    ToolchainIdentity("t", "5.2", "abc", "sha256:00", simulated=False),
+)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[Cache]:
+    ledger = SqlLedger(f"sqlite:///{tmp_path / 'orch.db'}")
+    yield Cache(ledger, FsspecBlobs(str(tmp_path / "cas")), tmp_path / "work")
+    ledger.close()
+
+
+def do(cache: Cache, wanted: Wanted, progress: Progress) -> str:
+    """Do it; give the hash of its ONNX."""
+
+    def make(folder: Path) -> Produced:
+        (folder / "f").write_text(wanted.stage)
+        return Produced({"onnx": folder / "f"}, {})
+
+    return cache.do(wanted, "r", progress, make)[0].outputs["onnx"].sha256
+
+
+def told(recipe: Recipe, cache: Cache) -> list[tuple[str, bool]]:
+    return [(one.stage, one.hit) for one in explain_stages(recipe, SOURCES, cache)]
+
+
+def test_the_list_ends_with_the_first_miss(
+    recipe: Recipe, cache: Cache, progress: Progress
+) -> None:
+    assert told(recipe, cache) == [("export", False)]
+
+    onnx = do(cache, export_wanted(recipe, SOURCES.checkpoint, "e"), progress)
+    assert told(recipe, cache) == [("export", True), ("optimize", False)]
+
+    graph = do(cache, optimize_wanted(recipe, onnx, "e"), progress)
+    assert told(recipe, cache)[2:] == [("compile", False)]
+
+    do(cache, compile_wanted(recipe, graph, "k", SOURCES.toolchain), progress)
+    assert told(recipe, cache) == [("export", True), ("optimize", True), ("compile", True)]
+
+
+@pytest.mark.parametrize(
+    ("explanation", "words"),
+    [
+        (Explanation("export", True, "k" * 64, "k" * 64, {}), "hit (kkkkkkkkkkkk)"),
+        (Explanation("export", False, "k", None, {}), "miss: it has never run for this recipe"),
+        (
+            Explanation("export", False, "k", "k", {}),
+            "miss: its files are no longer among the artifacts",
+        ),
+        (
+            Explanation("export", False, "k", "l", {"a": ("1", "2"), "b": (None, "x" * 64)}),
+            f"miss: a: 1 → 2; b: (none) → {'x' * 20}…{'x' * 12}",
+        ),
+    ],
+)
+def test_an_explanation_is_one_line(explanation: Explanation, words: str) -> None:
+    assert in_words(explanation) == words
