@@ -6,12 +6,19 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from orchestrator.errors import ConfigError
 from orchestrator.seams import Failed, Ok
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+#: How long a scheduler may take to answer.
+_CONNECT_TIMEOUT_S = 10
 
 
 def _attempt(func: Callable[[Item], Result], item: Item) -> Ok[Item, Result] | Failed[Item]:
@@ -59,7 +66,7 @@ class ThreadEngine:
 class DaskEngine:
     """A Dask scheduler by its URL, `tcp://host:8786`; `func` and items must pickle.
 
-    Dask may run an impure task again when a worker is lost, so it is told not to retry.
+    Dask begins an item again when its worker is lost, until it has cost several of them.
     """
 
     def __init__(self, url: str) -> None:
@@ -68,19 +75,48 @@ class DaskEngine:
     def map(
         self, func: Callable[[Item], Result], items: Iterable[Item], max_parallel: int
     ) -> Iterator[Ok[Item, Result] | Failed[Item]]:
-        """Work on all items, at most `max_parallel` at once, and hand each over as it ends."""
-        from distributed import Client, as_completed
+        """Work on all items, at most `max_parallel` at once, and hand each over as it ends.
 
+        Raises:
+            ConfigError: there is no scheduler at the URL, or no Dask here.
+        """
         todo = iter(items)
-        with Client(self._url) as client:
+        with _client(self._url) as client:
+            from distributed import as_completed
 
-            def submit(item: Item) -> object:
-                return client.submit(_attempt, func, item, pure=False, retries=0)
+            sent: dict[str, Item] = {}
+
+            def submit(item: Item) -> Future:
+                future = client.submit(_attempt, func, item, pure=False, retries=0)
+                sent[future.key] = item
+                return future
 
             first = [submit(item) for _, item in zip(range(max_parallel), todo, strict=False)]
             running = as_completed(first)
             for future in running:
-                yield future.result()
+                yield _outcome(future, sent.pop(future.key))
                 for item in todo:
                     running.add(submit(item))
                     break
+
+
+def _client(url: str) -> Client:
+    try:
+        from distributed import Client
+
+        return Client(url, timeout=_CONNECT_TIMEOUT_S)
+    except ImportError as error:
+        raise ConfigError(f"engine {url}: needs Dask", "pip install 'orch[dask]'") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"engine {url}: no Dask scheduler answers: {error}",
+            "start one with `dask scheduler`, or name no engine: threads do the work",
+        ) from error
+
+
+def _outcome(future: Future, item: Item) -> Ok[Item, Result] | Failed[Item]:
+    try:
+        found: Ok[Item, Result] | Failed[Item] = future.result()
+    except Exception as error:  # noqa: BLE001 - its workers died, or its result does not pickle
+        return Failed(item, error)
+    return found

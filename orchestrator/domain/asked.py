@@ -1,0 +1,156 @@
+"""What to build and how to judge it, and where it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from orchestrator.domain.basic import Json, Rgb, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """How an 8-bit image becomes the float input: `(x - mean) / std`, per channel, 0..255.
+
+    `colour` is the order of the channels that the model was trained on: `RGB` or `BGR`.
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    colour: Literal["RGB", "BGR"]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where the weights are: a hub id with its revision, or a folder on this machine."""
+
+    source: str
+    revision: str | None
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSpec:
+    """A static ONNX graph: `shape` is (N, C, H, W)."""
+
+    opset: int
+    input_name: str
+    output_name: str
+    shape: tuple[int, int, int, int]
+    max_abs_diff: float
+    min_agreement: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSpec:
+    """The head put on the graph: `argmax` over `axis`, or `none`."""
+
+    op: Literal["argmax", "none"]
+    axis: int
+    keepdims: bool
+    output_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSource:
+    """Images: a folder, or `count` scenes drawn by a generator from `seed` on.
+
+    Exactly one of `folder` and `generator` is set; neither is where the recipe leaves it to the
+    command line.
+    """
+
+    folder: str | None
+    generator: str | None
+    seed: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompileSpec:
+    """What `pulsar2 build` is asked for; `pulsar2` holds raw keys merged over the config."""
+
+    target: Target
+    calibration: ImageSource
+    calibration_method: str
+    timeout_s: float
+    pulsar2: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """How a board is measured."""
+
+    warmup: int
+    iterations: int
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """The rules that make a run pass or fail; `None` is no rule."""
+
+    min_agreement: float | None
+    min_miou: float | None
+    max_p50_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What to build and how to judge it."""
+
+    name: str
+    checkpoint: Checkpoint
+    export: ExportSpec
+    preprocess: Preprocess
+    head: HeadSpec
+    compile: CompileSpec
+    run: RunSpec
+    evaluation: ImageSource
+    gates: Gates
+    classes: tuple[str, ...]
+    palette: tuple[Rgb, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One device as the inventory describes it; who it really is, its `uid` tells.
+
+    Attributes:
+        host_keys: public keys, `ssh-ed25519 AAAA…`, that the board may show; empty: known_hosts.
+        work_dir: where orch may write on the board, relative to the login's home or absolute.
+        simulated: the board is a program on this machine or in a container.
+    """
+
+    name: str
+    host: str
+    port: int
+    user: str
+    host_keys: tuple[str, ...] = ()
+    identity_file: str | None = None
+    work_dir: str = ".orch"
+    site: str = "default"
+    tags: tuple[str, ...] = ()
+    simulated: bool = False
+    connect_timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolchainSpec:
+    """Which `pulsar2` compiles: an image for the Docker engine, or a program on this machine."""
+
+    name: str
+    kind: Literal["docker", "local", "sim"]
+    image: str | None
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A named set of boards, with what it is built with by default."""
+
+    name: str
+    boards: tuple[Board, ...]
+    recipe: str | None
+    toolchain: str
+    max_parallel: int

@@ -1,0 +1,172 @@
+"""What was built, and what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from orchestrator.domain.basic import Artifact, Json, Target, TensorSpec
+
+#: What may be believed of a measurement.
+Verdict = Literal["VALID", "NOISY", "THROTTLED", "CONTENDED", "INVALID"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolchainIdentity:
+    """Who compiled: `digest` is the image's, or the hash of the program's files."""
+
+    name: str
+    version: str
+    commit: str
+    digest: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AxmodelHeader:
+    """What an axmodel says of itself, readable without any vendor software.
+
+    Attributes:
+        layouts: runtime layout per tensor, `NHWC` or `NCHW`, where the file says so.
+        subgraphs: names of the NPU subgraphs.
+        doc_string: as it stands in the file.
+    """
+
+    target: Target
+    pulsar2_version: str
+    pulsar2_commit: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    layouts: Mapping[str, str]
+    subgraphs: tuple[str, ...]
+    producer: str
+    ir_version: int
+    opset: int
+    doc_string: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """How a command ended; a return code other than 0 is a result like any other."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What is activated on a board as one: `release_id` follows from the files' hashes.
+
+    Attributes:
+        files: by the name they have in the release; the axmodel and its sidecar.
+        target: what the axmodel was compiled for.
+        pulsar2_version: by which toolchain.
+        simulated: the axmodel was made by the stand-in and runs on simulated boards only.
+        inputs: the evaluation set as a board is fed it, one artifact per image, in order.
+    """
+
+    release_id: str
+    files: Mapping[str, Artifact]
+    target: Target
+    pulsar2_version: str
+    simulated: bool
+    inputs: tuple[Artifact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Class maps from a board against those of the float ONNX, over all evaluation images.
+
+    Attributes:
+        pixel_agreement: share of pixels with the same class, 0..1.
+        miou: mean over the classes that occur in either map, 0..1.
+        per_image: pixel agreement of each image, in order.
+        images: how many.
+    """
+
+    pixel_agreement: float
+    miou: float
+    per_image: tuple[float, ...]
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The timed inferences of one model on one board; raw, in ns, warm-up and first run apart."""
+
+    board: str
+    load_ns: int
+    first_ns: int
+    warmup_ns: tuple[int, ...]
+    samples_ns: tuple[int, ...]
+    runtime: Mapping[str, Json]
+    before: Mapping[str, Json]
+    after: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict with the reasons for it."""
+
+    verdict: Verdict
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What deploying to one board did."""
+
+    release_id: str
+    uploaded_bytes: int
+    agent_uploaded: bool
+    activated: bool
+    facts: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class BoardOutcome:
+    """Everything one run learned of one board; `error` says why the rest may be missing."""
+
+    board: str
+    simulated: bool
+    facts: Mapping[str, Json]
+    delivery: Delivery | None = None
+    measurement: Measurement | None = None
+    judged: Judged | None = None
+    agreement: Agreement | None = None
+    error_code: str = ""
+    error: str = ""
+    hint: str = ""
+    overlays: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRecord:
+    """One stage execution: `fields` are what its key was made of, flat and readable."""
+
+    key: str
+    stage: str
+    recipe: str
+    run_id: str
+    fields: Mapping[str, str]
+    outputs: Mapping[str, Artifact]
+    facts: Mapping[str, Json]
+    seconds: float
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One pipeline execution, as the ledger keeps it."""
+
+    run_id: str
+    command: str
+    fleet: str
+    recipe: str
+    started_at: str
+    finished_at: str | None
+    exit_code: int | None
+    summary: Mapping[str, Json]
