@@ -8,12 +8,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+from orchestrator.clock import now
 from orchestrator.domain import ActionRecord, Json
 from orchestrator.hashing import sha256_json
 from orchestrator.seams import Blobs, Ledger, Progress
+
+#: Stands for the version of a package that this host has not.
+NOT_INSTALLED = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,23 @@ class Cache:
 
     def find(self, wanted: Wanted) -> ActionRecord | None:
         """Give the finished action, if all its files are still there."""
-        action = self.ledger.find_action(wanted.key)
+        action = self.ledger.find_action(wanted.key) or self._made_elsewhere(wanted)
         if action is None:
             return None
         whole = all(self.blobs.has(artifact.sha256) for artifact in action.outputs.values())
         return action if whole else None
+
+    def _made_elsewhere(self, wanted: Wanted) -> ActionRecord | None:
+        """Give what a build host made, where this host lacks the packages to make it.
+
+        The newest action of the stage must differ in the versions of those packages alone.
+        """
+        last = self.ledger.last_action(wanted.stage, wanted.recipe)
+        absent = {name for name, value in wanted.fields.items() if value == NOT_INSTALLED}
+        if last is None or not absent:
+            return None
+        same = {name: value for name, value in wanted.fields.items() if name not in absent}
+        return last if same == {n: v for n, v in last.fields.items() if n not in absent} else None
 
     def do(
         self, wanted: Wanted, run_id: str, progress: Progress, make: Callable[[Path], Produced]
@@ -97,7 +112,7 @@ class Cache:
                 outputs=outputs,
                 facts=produced.facts,
                 seconds=time.monotonic() - started,
-                created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                created_at=now(),
             )
             self.ledger.record_action(action)
             return action, False

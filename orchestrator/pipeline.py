@@ -14,6 +14,7 @@ import numpy as np
 
 from orchestrator.agent import Agent, AgentProgram, load_agent
 from orchestrator.building import Built
+from orchestrator.clock import now
 from orchestrator.domain import Board, BoardOutcome, Delivery, Recipe, Release, RunRecord
 from orchestrator.errors import AgentError, BoardError, DeadlineError, OrchError
 from orchestrator.release import evaluation_images
@@ -169,6 +170,7 @@ def _finish(started: RunRecord, visit: Visit, visited: Sequence[Visited], crew: 
     code = 1 if summary.failed_boards else 3 if summary.failed_gates else 0
     finished = replace(
         started,
+        finished_at=now(),
         exit_code=code,
         summary={
             "target": str(visit.release.target),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from orchestrator.cache import Wanted
+from orchestrator.cache import NOT_INSTALLED, Wanted
 from orchestrator.checkpoint import FoundCheckpoint
 from orchestrator.domain import Preprocess, Recipe, ToolchainIdentity
 from orchestrator.hashing import canonical_json
@@ -75,8 +75,8 @@ def _versions(*packages: str) -> dict[str, str]:
 
 
 def installed_version(package: str) -> str:
-    """Give the version of a package, or `none`."""
+    """Give the version of a package, or NOT_INSTALLED."""
     try:
         return version(package)
     except PackageNotFoundError:
-        return "none"
+        return NOT_INSTALLED

@@ -38,9 +38,14 @@ class Workplace:
         """Open the ledger: `ORCH_LEDGER`, or SQLite under home."""
         return SqlLedger(os.environ.get("ORCH_LEDGER") or f"sqlite:///{self.home / 'orch.db'}")
 
+    @property
+    def blobs_url(self) -> str:
+        """Where the artifacts lie: `ORCH_BLOBS`, or a folder under home."""
+        return os.environ.get("ORCH_BLOBS") or str(self.home / "cas")
+
     def blobs(self) -> FsspecBlobs:
-        """Open the artifacts: `ORCH_BLOBS`, or a folder under home."""
-        return FsspecBlobs(os.environ.get("ORCH_BLOBS") or str(self.home / "cas"))
+        """Open the artifacts."""
+        return FsspecBlobs(self.blobs_url)
 
 
 def open_workplace(inventory: Path | None) -> Workplace:

@@ -33,7 +33,7 @@ class FabricConnect:
     def __call__(self, board: Board) -> Iterator[Transport]:
         """Give the open connection. Raises Unreachable, HostKeyError."""
         connection = _connection(board)
-        _trust_only(connection, _known_keys(board, self.known_hosts))
+        _trust_only(connection, _known_keys(connection, board, self.known_hosts))
         try:
             _open(connection, board)
             yield FabricTransport(connection, board)
@@ -58,9 +58,9 @@ def _connection(board: Board) -> Connection:
     )
 
 
-def _known_keys(board: Board, files: Sequence[Path]) -> HostKeys:
+def _known_keys(connection: Connection, board: Board, files: Sequence[Path]) -> HostKeys:
     """Give the keys a board may show: those pinned in the inventory, else those in the files."""
-    name = host_key_name(board)
+    name = host_key_name(connection.host, connection.port)
     keys = HostKeys()
     for pinned in board.host_keys:
         try:
@@ -85,9 +85,9 @@ def _known_keys(board: Board, files: Sequence[Path]) -> HostKeys:
     return keys
 
 
-def host_key_name(board: Board) -> str:
-    """Give the name under which known_hosts keeps a board."""
-    return board.host if board.port == paramiko.config.SSH_PORT else f"[{board.host}]:{board.port}"
+def host_key_name(host: str, port: int) -> str:
+    """Give the name under which known_hosts keeps a server."""
+    return host if port == paramiko.config.SSH_PORT else f"[{host}]:{port}"
 
 
 def _trust_only(connection: Connection, keys: HostKeys) -> None:

@@ -45,7 +45,7 @@ def fetch_host_key(board: Board) -> OfferedKey:
 def remember(board: Board, key: OfferedKey, path: Path) -> None:
     """Keep a key for a board, in place of others that were kept for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    name = host_key_name(board)
+    name = host_key_name(board.host, board.port)
     lines = path.read_text().splitlines() if path.exists() else []
     others = [line for line in lines if not line.startswith(f"{name} ")]
     path.write_text("\n".join([*others, f"{name} {key.line}"]) + "\n")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, delete, event, insert, select, update
+from sqlalchemy import create_engine, delete, event, insert, make_url, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -52,9 +52,13 @@ class SqlLedger:
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         try:
             self._engine = _open(url)
+        except ModuleNotFoundError as error:
+            message = f"ledger {_public(url)}: its driver is not installed: {error.name}"
+            raise ConfigError(message, f"pip install {error.name}") from error
         except SQLAlchemyError as error:
             said = str(error.__cause__ or error).splitlines()[0]
-            raise OrchError(f"ledger {url}: cannot be opened: {said}") from error
+            message = f"ledger {_public(url)}: cannot be opened: {said}"
+            raise OrchError(message, "is ORCH_LEDGER right, and the database up?") from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -128,6 +132,14 @@ class SqlLedger:
     def _rows(self, query: Select[tuple[object, ...]]) -> list[RowMapping]:
         with self._engine.connect() as connection:
             return list(connection.execute(query).mappings())
+
+
+def _public(url: str) -> str:
+    """Give the URL without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "(not a URL of a database)"
 
 
 def _open(url: str) -> Engine:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +22,7 @@ from orchestrator.cli.options import (
     open_job,
     open_ledger,
 )
+from orchestrator.clock import now
 
 if TYPE_CHECKING:
     from orchestrator.domain import Json, RunRecord
@@ -129,7 +128,7 @@ def build(
         print_json({"run_id": started.run_id, "release_id": release.release_id, "stages": stages})
         return
     rows = [
-        (name, item.sha256[:12], f"{item.size_bytes:,}", str(_where(job, item.sha256)))
+        (name, item.sha256[:12], f"{item.size_bytes:,}", _where(job, item.sha256))
         for name, item in release.files.items()
     ]
     print_table(
@@ -137,8 +136,8 @@ def build(
     )
 
 
-def _where(job: Job, sha256: str) -> Path:
-    return job.place.home / "cas" / sha256[:2] / sha256
+def _where(job: Job, sha256: str) -> str:
+    return f"{job.place.blobs_url}/{sha256[:2]}/{sha256}"
 
 
 def _work_on_fleet(
@@ -172,7 +171,7 @@ def _work_on_fleet(
                     started,
                     only_measure=only_measure,
                 )
-            ended = _ended(finished.run, finished.run.exit_code or 0)
+            ended = finished.run
         except OrchError as error:
             ended = _ended(started, error.exit_code)
             raise
@@ -186,6 +185,4 @@ def _work_on_fleet(
 
 
 def _ended(run: RunRecord, exit_code: int) -> RunRecord:
-    return replace(
-        run, finished_at=datetime.now(UTC).isoformat(timespec="seconds"), exit_code=exit_code
-    )
+    return replace(run, finished_at=now(), exit_code=exit_code)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from typing import ClassVar
 
 import pytest
 
@@ -20,14 +19,17 @@ from orchestrator.seams import Engine, Failed, Ok
 
 
 @contextmanager
-def dask() -> Iterator[Engine]:
-    """A cluster whose workers are threads of this process, so that tests can see into them."""
+def dask(*, processes: bool = False) -> Iterator[Engine]:
+    """Four workers: threads of this process, so that tests can see into them, or processes."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the cluster, not of ours
+        warnings.simplefilter("ignore")  # the cluster's, not ours
         from distributed import LocalCluster
 
         with LocalCluster(
-            n_workers=1, threads_per_worker=4, processes=False, dashboard_address=None
+            n_workers=4 if processes else 1,
+            threads_per_worker=1 if processes else 4,
+            processes=processes,
+            dashboard_address="127.0.0.1:0",
         ) as cluster:
             yield DaskEngine(cluster.scheduler_address)
 
@@ -128,7 +130,8 @@ def test_a_result_that_is_not_wanted_any_more_starts_no_new_work(engine: Engine)
 
     results = engine.map(Local(work), range(50), 2)
     next(results)
-    results.close()  # type: ignore[attr-defined] - what Ctrl-C does to a generator
+    assert isinstance(results, Generator)
+    results.close()  # as Ctrl-C does
     go_on.set()
     list(engine.map(double, range(8), 2))
 
@@ -163,15 +166,11 @@ def test_a_hung_item_does_not_keep_the_process_alive() -> None:
 
 @pytest.mark.slow
 def test_a_worker_that_dies_does_not_stop_the_others() -> None:
-    from distributed import LocalCluster
+    def work(item: int) -> int:
+        return os._exit(1) if item == 1 else item
 
-    with (
-        warnings.catch_warnings(),
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-    ):
-        warnings.simplefilter("ignore")
-        work = [partial(abs, 1), partial(os._exit, 1), partial(abs, 2), partial(abs, 3)]
-        found = list(DaskEngine(cluster.scheduler_address).map(operator.call, work, 1))
+    with dask(processes=True) as engine:
+        found = list(engine.map(work, range(4), 1))
 
     assert [type(one) for one in found] == [Ok, Failed, Ok, Ok]
 
@@ -197,7 +196,7 @@ def unused_port() -> int:
 class Local:
     """A function that stays in this process when it is sent: its workers are threads here."""
 
-    _known: dict[int, Callable[..., object]] = {}
+    _known: ClassVar[dict[int, Callable[..., object]]] = {}
 
     def __init__(self, func: Callable[..., object]) -> None:
         self._known[id(func)] = func

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.backends.fsspec_blobs import FsspecBlobs
 from orchestrator.backends.sql_ledger import SqlLedger
-from orchestrator.cache import Cache, Produced, Wanted
+from orchestrator.cache import NOT_INSTALLED, Cache, Produced, Wanted
 from orchestrator.seams import Progress
 
 WANTED = Wanted("export", "small", {"opset": "11", "shape": "1x3"})
@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from orchestrator.backends.fsspec_blobs import FsspecBlobs
 from orchestrator.backends.sql_ledger import SqlLedger
-from orchestrator.cache import Cache, Produced, Wanted
+from orchestrator.cache import NOT_INSTALLED, Cache, Produced, Wanted
 
 class Said:
     def event(self, subject, message):
@@ -118,6 +118,21 @@ def test_the_same_work_for_another_recipe_is_a_hit(cache: Cache, progress: Progr
     cache.do(WANTED, "r1", progress, writes("x"))
 
     assert cache.do(Wanted("export", "other", WANTED.fields), "r1", progress, writes("x"))[1]
+
+
+def test_a_host_without_the_packages_uses_what_a_build_host_made(
+    cache: Cache, progress: Progress
+) -> None:
+    built = Wanted("export", "small", {"opset": "11", "version_torch": "2.13.0"})
+    cache.do(built, "r1", progress, writes("x"))
+
+    light = Wanted("export", "small", {"opset": "11", "version_torch": NOT_INSTALLED})
+    other = Wanted("export", "small", {"opset": "12", "version_torch": NOT_INSTALLED})
+    newer = Wanted("export", "small", {"opset": "11", "version_torch": "2.14.0"})
+
+    assert cache.find(light) == cache.find(built)
+    assert cache.find(other) is None
+    assert cache.find(newer) is None
 
 
 def test_a_lost_file_is_made_again(cache: Cache, progress: Progress, tmp_path: Path) -> None:
