@@ -10,7 +10,7 @@ import board_agent
 
 #: The oldest date a zip file can hold: bundles must not depend on when they were made.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_MAIN = "from board_agent.main import main\n\nmain()\n"
+_MAIN = "import sys\n\nfrom board_agent.main import main\n\nsys.exit(main())\n"
 
 
 def bundle_agent() -> bytes:

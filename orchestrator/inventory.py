@@ -165,6 +165,8 @@ def load_inventory(path: Path) -> Inventory:
             if not _NAME.fullmatch(name):
                 message = "a name is letters, digits, dot, dash and underscore, at most 63"
                 raise file.error((section, name), message)
+    if "sim" in parsed.toolchains:
+        raise file.error(("toolchains", "sim"), "`sim` is the stand-in, always there", "rename it")
     boards = {name: _board(name, board, parsed) for name, board in parsed.boards.items()}
     _refuse_shared_addresses(file, boards)
     toolchains = {"sim": ToolchainSpec("sim", "sim", None, ())} | {
@@ -200,7 +202,7 @@ def _refuse_shared_addresses(file: YamlFile, boards: Mapping[str, Board]) -> Non
     for board in boards.values():
         if board.simulated:
             continue
-        address = (board.host, board.port)
+        address = (board.host.lower(), board.port)
         if address in seen:
             raise file.error(
                 ("boards", board.name, "host"),

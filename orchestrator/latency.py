@@ -61,10 +61,12 @@ def summarise(samples_ns: Sequence[int]) -> Latency:
 
 
 def judge(measurement: Measurement) -> Judged:
-    """Say what may be believed of a measurement, worst finding first, and why."""
+    """Say what may be believed of a measurement, and why: the worst finding counts."""
     samples = measurement.samples_ns
-    if not samples or min(samples) <= 0:
-        return Judged("INVALID", (f"{len(samples)} samples, of which some are not above 0 ns",))
+    if not samples:
+        return Judged("INVALID", ("there are no samples",))
+    if min(samples) <= 0:
+        return Judged("INVALID", (f"a sample is {min(samples)} ns",))
     before, after = measurement.before, measurement.after
     load = _number(before, "npu_load_percent")
     if load is not None and load > MAX_FOREIGN_NPU_LOAD_PERCENT:

@@ -192,8 +192,9 @@ def _with_overlays(one: Visited, visit: Visit, folder: Path) -> BoardOutcome:
     board = one.outcome.board
     paths = []
     images = evaluation_images(visit.recipe)[:OVERLAYS]
-    for image, reference, found in zip(images, visit.reference, one.class_maps, strict=False):
-        path = folder / "overlays" / board / f"{image.name}.png"
+    trios = zip(images, visit.reference, one.class_maps, strict=False)
+    for number, (image, reference, found) in enumerate(trios, start=1):
+        path = folder / "overlays" / board / f"{number:02d}-{image.name}.png"
         share = float((reference == found).mean())
         captions = (image.name, "float ONNX", board, f"differs: {1 - share:.2%}")
         write_overlay(path, image.pixels, reference, found, visit.recipe.palette, captions)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -69,8 +68,8 @@ class _Checkpoint(_Model):
 
 class _Input(_Model):
     name: str = "input"
-    shape: Annotated[list[_Count], Field(min_length=4, max_length=4)] = Field(
-        description="N, C, H, W, all fixed"
+    shape: tuple[Literal[1], Literal[3], _Count, _Count] = Field(
+        strict=False, description="1, 3, H, W: one colour image at a time"
     )
 
 
@@ -183,7 +182,6 @@ def load_recipe(name: str) -> Recipe:
 
 def _recipe(path: Path, parsed: _Recipe) -> Recipe:
     export, build, head = parsed.export, parsed.compile, parsed.optimize.head
-    n, c, h, w = export.input.shape
     mean, std = parsed.preprocess.mean, parsed.preprocess.std
     return Recipe(
         name=path.stem,
@@ -194,7 +192,7 @@ def _recipe(path: Path, parsed: _Recipe) -> Recipe:
             export.opset,
             export.input.name,
             export.output,
-            (n, c, h, w),
+            export.input.shape,
             export.max_abs_diff,
             export.min_agreement,
         ),
@@ -218,33 +216,14 @@ def _recipe(path: Path, parsed: _Recipe) -> Recipe:
 
 
 def _images(path: Path, images: _Images) -> ImageSource:
-    folder = None if images.folder is None else str((path.parent / images.folder).resolve())
+    folder = (
+        None
+        if images.folder is None
+        else str((path.parent / Path(images.folder).expanduser()).resolve())
+    )
     return ImageSource(folder, images.generator, images.seed, images.size)
 
 
 def _rgb(colour: str) -> Rgb:
     value = int(colour[1:], 16)
     return (value >> 16, value >> 8 & 255, value & 255)
-
-
-def with_options(
-    recipe: Recipe,
-    *,
-    checkpoint: Path | None = None,
-    calibration: Path | None = None,
-    images: Path | None = None,
-    iterations: int | None = None,
-) -> Recipe:
-    """Put what the command line says over what the recipe says."""
-    if checkpoint is not None:
-        source = replace(recipe.checkpoint, source=str(checkpoint), revision=None)
-        recipe = replace(recipe, checkpoint=source)
-    if calibration is not None:
-        folder = replace(recipe.compile.calibration, folder=str(calibration), generator=None)
-        recipe = replace(recipe, compile=replace(recipe.compile, calibration=folder))
-    if images is not None:
-        folder = replace(recipe.evaluation, folder=str(images), generator=None)
-        recipe = replace(recipe, evaluation=folder)
-    if iterations is not None:
-        recipe = replace(recipe, run=replace(recipe.run, iterations=iterations))
-    return recipe

@@ -76,14 +76,19 @@ def verdict_text(outcome: BoardOutcome) -> str:
     """Give the last cell: what failed, or that it is simulated, or what may be believed."""
     if outcome.error_code:
         return f"failed: {outcome.error_code}"
-    if outcome.simulated:
+    if outcome.simulated and not _is_invalid(outcome):
         return "simulated"
     return outcome.judged.verdict if outcome.judged else EMPTY
 
 
+def _is_invalid(outcome: BoardOutcome) -> bool:
+    """Say whether its measurement is none."""
+    return outcome.judged is not None and outcome.judged.verdict == "INVALID"
+
+
 def summarise_run(outcomes: Sequence[BoardOutcome], gates: Gates) -> Summary:
     """Say in one sentence how it went, and name the boards and gates that failed."""
-    failed = tuple(outcome.board for outcome in outcomes if outcome.error_code)
+    failed = tuple(one.board for one in outcomes if one.error_code or _is_invalid(one))
     measured = [outcome for outcome in outcomes if outcome.measurement is not None]
     medians = [
         summarise(outcome.measurement.samples_ns).p50_ms

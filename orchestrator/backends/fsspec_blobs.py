@@ -11,6 +11,7 @@ from pathlib import Path
 import fsspec
 
 from orchestrator.domain import Artifact
+from orchestrator.errors import OrchError
 from orchestrator.hashing import sha256_file
 
 
@@ -37,17 +38,28 @@ class FsspecBlobs:
 
     @contextmanager
     def open(self, sha256: str) -> Iterator[Path]:
-        """Give a readable local file with the blob's content. Raises KeyError."""
+        """Give a readable local file with the blob's content. Raises KeyError, OrchError."""
         path = self._path(sha256)
         if not self._fs.exists(path):
             raise KeyError(sha256)
         if "file" in self._fs.protocol:
+            self._check(Path(path), sha256)
             yield Path(path)
             return
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder) / sha256
             self._fs.get_file(path, str(local))
+            self._check(local, sha256)
             yield local
+
+    def _check(self, local: Path, sha256: str) -> None:
+        """Remove a blob that is not what its name says, so that it is made again."""
+        if sha256_file(local) != sha256:
+            self._fs.rm_file(self._path(sha256))
+            raise OrchError(
+                f"artifact {sha256[:12]} was damaged on disk and has been removed",
+                "run the same command again: it is made anew",
+            )
 
     def _path(self, sha256: str) -> str:
         return f"{self._root}/{sha256[:2]}/{sha256}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,12 +39,13 @@ from orchestrator.errors import ConfigError, OrchError
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
-    from sqlalchemy.engine import Engine, RowMapping
-    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.engine import Connection, Engine, RowMapping
+    from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
     from sqlalchemy.pool import ConnectionPoolEntry
 
 #: How long a writer waits for another one.
 _BUSY_TIMEOUT_S = 30
+_POLL_S = 0.01
 
 
 class SqlLedger:
@@ -66,19 +70,19 @@ class SqlLedger:
 
     def start_run(self, run: RunRecord) -> None:
         """Write down that a run has begun."""
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(insert(RUNS).values(**asdict(run)))
 
     def finish_run(self, run: RunRecord) -> None:
         """Write down how it ended."""
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 update(RUNS).where(RUNS.c.run_id == run.run_id).values(**asdict(run))
             )
 
     def record_action(self, action: ActionRecord) -> None:
         """Keep a finished action; the newest of a key wins."""
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(insert(ACTIONS).values(**asdict(action)))
 
     def find_action(self, key: str) -> ActionRecord | None:
@@ -96,7 +100,7 @@ class SqlLedger:
         """Keep what a run learned of one board; a second time replaces the first."""
         row = asdict(outcome) | {"run_id": run_id, "simulated": int(outcome.simulated)}
         measured = row.pop("measurement")
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             for table in (OUTCOMES, MEASUREMENTS):
                 same = (table.c.run_id == run_id) & (table.c.board == outcome.board)
                 connection.execute(delete(table).where(same))
@@ -129,6 +133,17 @@ class SqlLedger:
         rows = self._rows(select(OUTCOMES).where(where).order_by(OUTCOMES.c.board))
         return [_outcome(row, measured.get(row["board"])) for row in rows]
 
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """Write all of it or nothing. Raises OrchError."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            said = str(error.__cause__ or error).splitlines()[0]
+            message = f"ledger {self._engine.url}: cannot be written: {said}"
+            raise OrchError(message, "is its disk full, or the database down?") from error
+
     def _rows(self, query: Select[tuple[object, ...]]) -> list[RowMapping]:
         with self._engine.connect() as connection:
             return list(connection.execute(query).mappings())
@@ -159,7 +174,7 @@ def _open(url: str) -> Engine:
         found = connection.execute(select(VERSION.c.version)).scalar()
     if found != SCHEMA_VERSION:
         raise ConfigError(
-            f"ledger {url}: it has schema {found}, this orch knows {SCHEMA_VERSION}",
+            f"ledger {_public(url)}: it has schema {found}, this orch knows {SCHEMA_VERSION}",
             "use the orch that wrote it, or another ORCH_HOME",
         )
     return engine
@@ -168,9 +183,23 @@ def _open(url: str) -> Engine:
 def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_S * 1000}")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()
+
+
+def _switch_to_wal(cursor: DBAPICursor) -> None:
+    """Switch a new database to WAL; for this statement busy_timeout does not hold."""
+    end = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(_POLL_S)
+        else:
+            return
 
 
 def _run(row: RowMapping) -> RunRecord:

@@ -15,7 +15,6 @@ from orchestrator.cli.options import (
     InventoryOption,
     Job,
     JsonOption,
-    Overrides,
     RecipeOption,
     ToolchainOption,
     new_run,
@@ -23,6 +22,7 @@ from orchestrator.cli.options import (
     open_ledger,
 )
 from orchestrator.clock import now
+from orchestrator.overrides import Overrides
 
 if TYPE_CHECKING:
     from orchestrator.domain import Json, RunRecord

@@ -15,6 +15,7 @@ import typer
 if TYPE_CHECKING:
     from orchestrator.backends.sql_ledger import SqlLedger
     from orchestrator.domain import Fleet, Recipe, RunRecord, ToolchainSpec
+    from orchestrator.overrides import Overrides
     from orchestrator.wiring import Workplace
 
 InventoryOption = Annotated[
@@ -53,16 +54,6 @@ class Job:
     toolchain: ToolchainSpec
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """What the command line puts over the recipe."""
-
-    checkpoint: Path | None = None
-    calibration: Path | None = None
-    images: Path | None = None
-    iterations: int | None = None
-
-
 def open_job(
     inventory: Path | None,
     fleet_name: str,
@@ -72,7 +63,8 @@ def open_job(
 ) -> Job:
     """Read inventory and recipe. Raises ConfigError."""
     from orchestrator.errors import ConfigError
-    from orchestrator.recipe import load_recipe, with_options
+    from orchestrator.overrides import with_overrides
+    from orchestrator.recipe import load_recipe
     from orchestrator.wiring import open_workplace
 
     place = open_workplace(inventory)
@@ -83,13 +75,7 @@ def open_job(
             f"{place.inventory.path}: fleet {fleet.name!r} has no recipe",
             "name one with --recipe, or in the inventory: fleets.*.recipe",
         )
-    recipe = with_options(
-        load_recipe(named),
-        checkpoint=overrides.checkpoint,
-        calibration=overrides.calibration,
-        images=overrides.images,
-        iterations=overrides.iterations,
-    )
+    recipe = with_overrides(load_recipe(named), overrides)
     toolchain = place.inventory.toolchain(toolchain_name or fleet.toolchain)
     return Job(place, fleet, recipe, toolchain)
 

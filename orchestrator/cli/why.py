@@ -14,12 +14,12 @@ from orchestrator.cli.options import (
     ImagesOption,
     InventoryOption,
     JsonOption,
-    Overrides,
     RecipeOption,
     ToolchainOption,
     open_job,
     open_ledger,
 )
+from orchestrator.overrides import Overrides
 
 
 class CachedStage(StrEnum):

@@ -65,6 +65,11 @@ def run(
     )
     name = agent.board.name
     measurement = parse_measurement(name, timed)
+    if len(measurement.samples_ns) != recipe.run.iterations:
+        raise AgentError(
+            f"{name}: {len(measurement.samples_ns)} samples came back, "
+            f"{recipe.run.iterations} were asked for"
+        )
     outputs = parse_outputs(name, answered)
     maps = _class_maps(name, outputs, recipe, reference)
     return Ran(

@@ -7,8 +7,9 @@ import pytest
 from orchestrator.domain import Json
 from orchestrator.errors import ConfigError
 from orchestrator.inventory import inventory_schema
+from orchestrator.overrides import Overrides, with_overrides
 from orchestrator.pulsar2.targets import check_target
-from orchestrator.recipe import load_recipe, recipe_schema, shipped_recipes, with_options
+from orchestrator.recipe import load_recipe, recipe_schema, shipped_recipes
 
 
 def write(tmp_path: Path, text: str, name: str = "small.yaml") -> str:
@@ -57,7 +58,8 @@ def test_an_image_folder_is_relative_to_the_recipe(tmp_path: Path, recipe_text: 
         ("timeout: 9", "timeout: true", "8: run.timeout: input should be a valid number", ""),
         ("timeout: 9", "timeout: .inf", "8: run.timeout: ", ""),
         ("timeout: 9", "timeout: 1000000", "8: run.timeout: ", ""),
-        ("[1, 3, 8, 16]", "[1, 3, 8]", "4: export.input.shape: list should have", ""),
+        ("[1, 3, 8, 16]", "[1, 3, 8]", "4: export.input.shape[3]: field required", ""),
+        ("[1, 3, 8, 16]", "[2, 3, 8, 16]", "4: export.input.shape[0]: input should be 1", ""),
         ("[1, 3, 8, 16]", "[1, 3, -8, 16]", "4: export.input.shape[2]: input should be", ""),
         ("[2, 4, 8]", "[2, 0, 8]", "5: preprocess.std[1]: ", ""),
         ("[2, 4, 8]", "[2, .nan, 8]", "5: preprocess.std[1]: ", ""),
@@ -99,12 +101,14 @@ def test_an_unknown_recipe_lists_the_shipped_ones() -> None:
 def test_the_command_line_goes_over_the_recipe(tmp_path: Path, recipe_text: str) -> None:
     recipe = load_recipe(write(tmp_path, recipe_text))
 
-    changed = with_options(
+    changed = with_overrides(
         recipe,
-        checkpoint=Path("weights"),
-        calibration=Path("c"),
-        images=Path("i"),
-        iterations=7,
+        Overrides(
+            checkpoint=Path("weights"),
+            calibration=Path("c"),
+            images=Path("i"),
+            iterations=7,
+        ),
     )
 
     assert changed.checkpoint.source == "weights"
@@ -114,7 +118,7 @@ def test_the_command_line_goes_over_the_recipe(tmp_path: Path, recipe_text: str)
     )
     assert (changed.evaluation.folder, changed.evaluation.generator) == ("i", None)
     assert changed.run.iterations == 7
-    assert with_options(recipe) == recipe
+    assert with_overrides(recipe, Overrides()) == recipe
 
 
 @pytest.mark.parametrize(
