@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.backends.fsspec_blobs import FsspecBlobs
+from orchestrator.errors import OrchError
 from orchestrator.seams import Blobs
 
 BACKENDS: dict[str, Callable[[Path], Blobs]] = {
@@ -95,3 +96,18 @@ def test_a_folder_holds_nothing_but_whole_blobs(source: Path, tmp_path: Path) ->
 
     files = [path for path in (tmp_path / "cas").rglob("*") if path.is_file()]
     assert files == [tmp_path / "cas" / SHA256[:2] / SHA256]
+
+
+def test_a_blob_that_rots_is_thrown_away_so_that_it_is_made_again(
+    source: Path, tmp_path: Path
+) -> None:
+    blobs = FsspecBlobs(str(tmp_path / "cas"))
+    blobs.put(source, "model.onnx")
+    (tmp_path / "cas" / SHA256[:2] / SHA256).write_bytes(CONTENT[:-1])
+
+    with pytest.raises(OrchError, match=SHA256[:12]):
+        read(blobs, SHA256)
+
+    assert not blobs.has(SHA256)
+    blobs.put(source, "model.onnx")
+    assert read(blobs, SHA256) == CONTENT

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -110,3 +111,11 @@ def test_a_gate_fails_only_beyond_its_bound(gates: Gates, broken: tuple[str, ...
 
 def test_no_boards_is_a_sentence_too() -> None:
     assert summarise_run([], NO_GATES).sentence == "0 of 0 boards measured"
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_an_invalid_measurement_fails_its_board(*, simulated: bool) -> None:
+    one = replace(outcome(simulated=simulated), judged=Judged("INVALID", ("a sample is 0 ns",)))
+
+    assert cells(one)["verdict"] == "INVALID"
+    assert summarise_run([one], NO_GATES).failed_boards == ("b1",)

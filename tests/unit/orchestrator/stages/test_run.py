@@ -125,3 +125,12 @@ def test_outputs_that_do_not_fit_the_recipe_are_a_typed_error(
         measure(outputs)
 
     assert caught.value.code == "INPUT_MISMATCH"
+
+
+def test_a_board_that_times_fewer_inferences_than_asked_is_an_error(
+    measure: Measure, recipe: Recipe
+) -> None:
+    longer = replace(recipe, run=replace(recipe.run, iterations=6))
+
+    with pytest.raises(AgentError, match="5 samples came back, 6 were asked for"):
+        measure([ids([0] * 8), ids([1] * 8)], recipe=longer)
