@@ -187,7 +187,8 @@ def test_without_ensurepip_and_pip_the_package_to_install_is_named(project: Proj
 
 def test_fast_leaves_out_what_is_slow_or_needs_servers(project: Project) -> None:
     project.run("scripts/test", "--fast", "-k", "agent", FAKE_UID="0")
-    assert "pytest -m not slow and not docker and not sshd -k agent " in project.log()[-1]
+    selection = "-m not slow and not docker and not sshd -n 3 --dist loadfile"
+    assert f"pytest {selection} -k agent " in project.log()[-1]
     assert "dockerd started" not in project.log()
 
 

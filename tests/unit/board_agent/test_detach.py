@@ -28,6 +28,8 @@ BENCHMARK: dict[str, Any] = {
 #: Ends the agent when it has registered its worker and not yet told it what to do.
 LOST_ORDER = """
 import os, pathlib
+
+pytestmark = pytest.mark.slow
 replace = pathlib.Path.replace
 def crash(self, target):
     replace(self, target)

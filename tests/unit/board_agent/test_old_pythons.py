@@ -10,6 +10,8 @@ import pytest
 
 import board_agent
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from tests.unit.board_agent.conftest import Board
 
