@@ -25,11 +25,11 @@ BENCHMARK: dict[str, Any] = {
 }
 
 
+pytestmark = pytest.mark.slow
+
 #: Ends the agent when it has registered its worker and not yet told it what to do.
 LOST_ORDER = """
 import os, pathlib
-
-pytestmark = pytest.mark.slow
 replace = pathlib.Path.replace
 def crash(self, target):
     replace(self, target)
