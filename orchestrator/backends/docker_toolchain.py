@@ -135,7 +135,8 @@ def _follow(
         returncode = int(container.wait()["StatusCode"])
     finally:
         timer.cancel()
-        stream._response.close()  # noqa: SLF001 - close() keeps the file open and raises over ssh
+        # Its own close() leaves the socket's file open, and raises for an engine reached by ssh.
+        stream._response.close()  # type: ignore[attr-defined] # noqa: SLF001 - there is no other way
     if late.is_set():
         raise DeadlineError(
             f"{' '.join(argv[:2])} took longer than {deadline_s:g} s; its container was killed",

@@ -25,7 +25,7 @@ _LIMIT_BYTES = 1024 * 1024
 #: How often a silent command is looked at.
 _POLL_S = 0.25
 #: How long after its deadline a connection that says nothing is closed.
-_GRACE_S = 2.0
+_GRACE_S = 1.0
 #: Room for what `cat` says when it fails.
 _SAID_BYTES = 4096
 _LOST = (paramiko.SSHException, EOFError, OSError)

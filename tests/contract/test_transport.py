@@ -220,16 +220,16 @@ def test_a_line_that_is_cut_in_mid_command_leaves_the_board_unreachable(
 
 
 @pytest.mark.timeout(30)
-def test_a_server_that_falls_silent_holds_nobody_up(doomed: Link, blob: Path) -> None:
+@pytest.mark.parametrize(
+    "ask",
+    [
+        pytest.param(lambda one, _: one.run(["true"], deadline_s=0.5), id="run"),
+        pytest.param(lambda one, blob: one.put(blob, "never", deadline_s=0.5), id="put"),
+    ],
+)
+def test_a_server_that_falls_silent_holds_nobody_up(
+    doomed: Link, blob: Path, ask: Callable[[Transport, Path], object]
+) -> None:
     doomed.silence()
     with pytest.raises((DeadlineError, Unreachable)):
-        doomed.transport.run(["true"], deadline_s=0.5)
-    with pytest.raises((DeadlineError, Unreachable)):
-        doomed.transport.put(blob, "never", deadline_s=0.5)
-
-
-@pytest.mark.timeout(30)
-def test_a_server_that_falls_silent_holds_no_file_up(doomed: Link, blob: Path) -> None:
-    doomed.silence()
-    with pytest.raises((DeadlineError, Unreachable)):
-        doomed.transport.put(blob, "never", deadline_s=0.5)
+        ask(doomed.transport, blob)
