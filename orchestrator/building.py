@@ -95,6 +95,10 @@ def _export(
     def make(folder: Path) -> Produced:
         _need("torch", "transformers", "onnxruntime", stage="export")
         shop.progress.event("export", f"{recipe.checkpoint.source} at opset {recipe.export.opset}")
+        commit, revision = sources.checkpoint.commit, recipe.checkpoint.revision
+        if commit is not None and commit != revision:
+            moving = f"revision {revision or 'main'} may move; it is commit {commit} now"
+            shop.progress.event("export", f"{moving}: pin it with checkpoint.revision")
         images = list(islice(evaluation_images(recipe), CHECK_IMAGES))
         done = export(recipe, sources.checkpoint.folder, images, folder)
         facts: dict[str, Json] = {

@@ -89,7 +89,7 @@ def _print_runs(runs: Sequence[RunRecord], *, json: bool) -> None:
             one.command,
             one.fleet,
             one.recipe,
-            "running" if one.exit_code is None else str(one.exit_code),
+            "unfinished" if one.exit_code is None else str(one.exit_code),
             str(one.summary.get("sentence") or "-"),
         )
         for one in runs
