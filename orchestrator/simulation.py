@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from orchestrator.domain import Board
 from orchestrator.errors import ConfigError, OrchError
@@ -29,10 +30,14 @@ _POLL_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class SimulatedFleet:
-    """A running simulation: the boards with their true addresses and pinned host keys."""
+    """A running simulation: the boards with their true addresses and pinned host keys.
+
+    `leash` is the pipe whose end stops it: the simulation of a command dies with the command.
+    """
 
     pid: int
     boards: Mapping[str, Board]
+    leash: IO[bytes] | None = None
 
 
 def find_simulation(folder: Path) -> SimulatedFleet | None:
@@ -60,8 +65,8 @@ def find_simulation(folder: Path) -> SimulatedFleet | None:
     return SimulatedFleet(pid, boards)
 
 
-def start_simulation(folder: Path, names: Sequence[str]) -> SimulatedFleet:
-    """Start boards with these names in the background. Raises ConfigError, OrchError."""
+def start_simulation(folder: Path, names: Sequence[str], *, leashed: bool) -> SimulatedFleet:
+    """Start boards with these names; leashed ones end with us. Raises ConfigError, OrchError."""
     missing = [name for name in ("asyncssh", "onnxruntime") if find_spec(name) is None]
     if missing:
         raise ConfigError(
@@ -75,11 +80,12 @@ def start_simulation(folder: Path, names: Sequence[str]) -> SimulatedFleet:
         *("--make-key", str(folder / "client_key")),
         *("--authorized-key", str(folder / "client_key.pub")),
         *(part for name in names for part in ("--name", name)),
+        *(("--stop-with-parent",) if leashed else ()),
     ]
     with log.open("wb") as stream:
         process = subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if leashed else subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -87,7 +93,7 @@ def start_simulation(folder: Path, names: Sequence[str]) -> SimulatedFleet:
     end = time.monotonic() + _START_DEADLINE_S
     while time.monotonic() < end and process.poll() is None:
         if fleet := find_simulation(folder):
-            return fleet
+            return replace(fleet, leash=process.stdin)
         time.sleep(_POLL_S)
     process.kill()
     tail = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
@@ -122,12 +128,14 @@ def simulated(folder: Path, boards: Sequence[Board]) -> Iterator[tuple[Board, ..
     ours = running is None or not set(names) <= set(running.boards)
     if ours and running is not None:
         stop_simulation(folder)
-    fleet = start_simulation(folder, names) if ours or running is None else running
+    fleet = start_simulation(folder, names, leashed=True) if ours or running is None else running
     try:
         yield tuple(_placed(board, fleet) if board.simulated else board for board in boards)
     finally:
         if ours:
             stop_simulation(folder)
+            if fleet.leash is not None:
+                fleet.leash.close()
 
 
 def _placed(board: Board, fleet: SimulatedFleet) -> Board:

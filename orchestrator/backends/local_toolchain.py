@@ -68,7 +68,10 @@ class LocalToolchain:
             if process.stdout is not None:
                 process.stdout.close()
         if late.is_set():
-            raise DeadlineError(f"{' '.join(argv[:2])} took longer than {deadline_s:g} s")
+            raise DeadlineError(
+                f"{' '.join(argv[:2])} took longer than {deadline_s:g} s; it was killed",
+                "raise compile.timeout in the recipe",
+            )
         return CommandResult(returncode, b"".join(lines), b"")
 
     def _digest(self) -> str:

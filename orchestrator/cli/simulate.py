@@ -27,7 +27,7 @@ def up(fleet: FleetOption = "sim", inventory: InventoryOption = None) -> None:
         typer.echo(f"{len(running.boards)} simulated boards are up already, pid {running.pid}")
         return
     stop_simulation(place.simulation)
-    started = start_simulation(place.simulation, names)
+    started = start_simulation(place.simulation, names, leashed=False)
     typer.echo(f"{len(started.boards)} simulated boards are up, pid {started.pid}")
 
 

@@ -26,6 +26,10 @@ from orchestrator.pulsar2.header import read_header
 from orchestrator.pulsar2.log import BuildFacts, find_cause, plain_lines, read_facts
 from orchestrator.seams import Progress, Toolchain
 
+#: SIGKILL, as a program's return code and as a container's.
+_KILLED_CODES = (-9, 137)
+_KILLED = "it was killed from outside, most likely for want of memory; "
+
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
@@ -76,7 +80,7 @@ def compile_model(  # noqa: PLR0913 - the stage's inputs, each of its own kind
         raise CompileError(
             f"{recipe.name}: pulsar2 {identity.version} exited with {result.returncode} for "
             f"{recipe.compile.target}: {find_cause(text)}",
-            f"the whole log: {log}",
+            f"{_KILLED if result.returncode in _KILLED_CODES else ''}the whole log: {log}",
         )
     header = _read_back(recipe, identity, folder / AXMODEL, log)
     sidecar = folder / OUTPUT / "model.json"

@@ -272,6 +272,22 @@ def test_ctrl_c_ends_with_130_and_leaves_no_process_and_no_scratch(tmp_path: Pat
     assert runs[0]["exit_code"] == 130
 
 
+def test_kill_9_leaves_no_board_behind_and_the_next_run_goes_through(place: Place) -> None:
+    before = set(place.home.rglob("results/*.pid"))
+    process = place.start("deploy", "--fleet", "sim", "--iterations", "100000")
+    try:
+        wait_for(lambda: bool(set(place.home.rglob("results/*.pid")) - before), process)
+    finally:
+        process.kill()
+        process.communicate()
+
+    end = time.monotonic() + 30
+    while processes_of_boards(place) or json.loads(place.orch("sim", "status", "--json")[1])["pid"]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert [str(board["error"]) for board in boards(place.deploy())] == ["", ""]
+
+
 def processes_of_boards(place: Place) -> list[str]:
     mark = f"ORCH_SYSROOT={place.home}".encode()
     found = []

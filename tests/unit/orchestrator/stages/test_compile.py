@@ -165,8 +165,10 @@ def test_a_failed_build_is_named_by_its_cause(bench: Bench) -> None:
 def test_a_failed_build_is_failed_whatever_it_left(
     bench: Bench, axmodel: Callable[..., Axmodel]
 ) -> None:
-    with pytest.raises(CompileError, match="exited with 137"):
+    with pytest.raises(CompileError, match="exited with 137") as caught:
         bench.compile(FakeToolchain(axmodel().content(), 137))
+
+    assert "for want of memory" in caught.value.hint
 
 
 @pytest.mark.parametrize("content", [None, b""])
