@@ -93,7 +93,7 @@ class _Preprocess(_Model):
 
 class _Head(_Model):
     op: Literal["argmax", "none"] = "argmax"
-    axis: Annotated[int, Field(ge=0, le=3)] = 1
+    axis: Annotated[int, Field(ge=1, le=3)] = 1
     keepdims: bool = True
     output: str = "argmax_output"
 

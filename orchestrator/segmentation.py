@@ -19,10 +19,13 @@ _CAPTION_PX = 14
 
 
 def class_map(output: NDArray[np.generic], axis: int) -> NDArray[np.int32]:
-    """Give the (H, W) class ids of one image, from class ids or from (1, C, H, W) logits."""
+    """Give the (H, W) class ids of one image, from class ids or from (1, C, H, W) logits.
+
+    Where a head's axis is not that of the classes, the rows of all channels stand under each other.
+    """
     if np.issubdtype(output.dtype, np.floating) and output.shape[axis] > 1:
         output = output.argmax(axis=axis, keepdims=True)
-    return output.reshape(output.shape[-2:]).astype(np.int32)
+    return output.reshape(-1, output.shape[-1]).astype(np.int32)
 
 
 def confusion(reference: ClassMap, other: ClassMap, classes: int) -> NDArray[np.int64]:

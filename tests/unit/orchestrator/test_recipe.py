@@ -61,6 +61,7 @@ def test_an_image_folder_is_relative_to_the_recipe(tmp_path: Path, recipe_text: 
         ("[1, 3, 8, 16]", "[1, 3, 8]", "4: export.input.shape[3]: field required", ""),
         ("[1, 3, 8, 16]", "[2, 3, 8, 16]", "4: export.input.shape[0]: input should be 1", ""),
         ("[1, 3, 8, 16]", "[1, 3, -8, 16]", "4: export.input.shape[2]: input should be", ""),
+        ("run:", "optimize: {head: {axis: 0}}\nrun:", "8: optimize.head.axis: input should", ""),
         ("[2, 4, 8]", "[2, 0, 8]", "5: preprocess.std[1]: ", ""),
         ("[2, 4, 8]", "[2, .nan, 8]", "5: preprocess.std[1]: ", ""),
         ("#804080", "red", "3: classes.road: string should match", ""),

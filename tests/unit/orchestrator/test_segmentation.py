@@ -108,3 +108,14 @@ def test_an_overlay_shows_four_panels_and_marks_what_differs(tmp_path: Path) -> 
     red = differences[..., 0] - differences[..., 1]
     assert (red[:10, :10] > 50).all()
     assert (red[10:, 10:] <= 0).all()
+
+
+@pytest.mark.parametrize(("axis", "shape"), [(2, (3, 2)), (3, (12, 1))])
+def test_a_head_over_another_axis_is_compared_all_the_same(
+    axis: int, shape: tuple[int, int]
+) -> None:
+    logits = np.random.default_rng(0).random((1, 3, 4, 2), dtype=np.float32)
+    ids = logits.argmax(axis=axis, keepdims=True).astype(np.int32)
+
+    assert class_map(ids, axis).shape == shape
+    assert (class_map(ids, axis) == class_map(logits, axis)).all()
