@@ -21,6 +21,9 @@ A message says what failed, on which thing, with which numbers: lower case, no f
 says what to try. Arguments are positional with defaults, so that errors survive pickling.
 """
 
+#: The exit code of a command that Ctrl-C ended.
+INTERRUPTED = 130
+
 
 class OrchError(Exception):
     """The root: a message, a hint and the exit code of the command."""

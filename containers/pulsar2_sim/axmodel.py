@@ -54,19 +54,15 @@ def axmodel(
         PARAMS_KEY: runtime.SerializeToString(deterministic=True),
         NEU_KEY: f"{SIMULATED}\n".encode(),
     }
-    values = onnx.helper.make_tensor_value_info
     graph = onnx.helper.make_graph(
         [_node(inputs, outputs)],
         "ax-model",
         list(runtime.graph.input),
         list(runtime.graph.output),
-        [
-            onnx.helper.make_tensor(name, _BYTE, [len(data)], data, raw=True)
-            for name, data in constants.items()
-        ],
+        [_constant(name, data) for name, data in constants.items()],
         value_info=[
             *runtime.graph.input,
-            *(values(name, _BYTE, [len(data)]) for name, data in constants.items()),
+            *(_constant_info(name, data) for name, data in constants.items()),
             *runtime.graph.output,
         ],
     )
@@ -83,6 +79,14 @@ def axmodel(
     extra = _extra_data(inputs, outputs, processing, target, version)
     entry.value = base64.b64encode(extra).decode()
     return model
+
+
+def _constant(name: str, data: bytes) -> onnx.TensorProto:
+    return onnx.helper.make_tensor(name, _BYTE, [len(data)], data, raw=True)
+
+
+def _constant_info(name: str, data: bytes) -> onnx.ValueInfoProto:
+    return onnx.helper.make_tensor_value_info(name, _BYTE, [len(data)])
 
 
 def embedded_graph(model: onnx.ModelProto) -> bytes | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,9 +24,12 @@ from orchestrator.cli.options import (
     open_ledger,
 )
 from orchestrator.clock import now
+from orchestrator.errors import INTERRUPTED, OrchError
 from orchestrator.overrides import Overrides
 
 if TYPE_CHECKING:
+    from orchestrator.backends.sql_ledger import SqlLedger
+    from orchestrator.building import Built
     from orchestrator.domain import Json, RunRecord
 
 IterationsOption = Annotated[
@@ -94,7 +99,7 @@ def build(
 ) -> None:
     """Export, optimize and compile what is new; touch no board."""
     from orchestrator.building import build as build_recipe
-    from orchestrator.cli.console import out, print_json, print_table, progress
+    from orchestrator.cli.console import progress
     from orchestrator.wiring import make_workshop
 
     job = open_job(inventory, fleet, recipe, toolchain, Overrides(checkpoint, calibration, images))
@@ -106,13 +111,16 @@ def build(
     started = new_run("build", job.fleet.name, job.recipe.name)
     with open_ledger(job.place) as ledger, progress() as shown:
         shop = make_workshop(job.place, ledger, job.toolchain, shown)
-        ledger.start_run(started)
-        code = 1
-        try:
+        with _recorded(ledger, started) as ending:
             built = build_recipe(job.recipe, shop, started.run_id)
-            code = 0
-        finally:
-            ledger.finish_run(_ended(started, code))
+            ending.run = _ended(started, 0)
+    _print_built(job, built, started.run_id, json=json)
+
+
+def _print_built(job: Job, built: Built, run_id: str, *, json: bool) -> None:
+    """Print what there is to deploy now, and how each stage came by it."""
+    from orchestrator.cli.console import out, print_json, print_table
+
     release = built.release
     if json:
         stages: dict[str, Json] = {
@@ -125,19 +133,20 @@ def build(
             }
             for action in (built.exported, built.optimized, built.compiled)
         }
-        print_json({"run_id": started.run_id, "release_id": release.release_id, "stages": stages})
+        print_json({"run_id": run_id, "release_id": release.release_id, "stages": stages})
         return
+    folder = job.place.blobs_url
     rows = [
-        (name, item.sha256[:12], f"{item.size_bytes:,}", _where(job, item.sha256))
+        (
+            name,
+            item.sha256[:12],
+            f"{item.size_bytes:,}",
+            f"{folder}/{item.sha256[:2]}/{item.sha256}",
+        )
         for name, item in release.files.items()
     ]
-    print_table(
-        f"Release {release.release_id}", ("file", "sha256", "bytes", "path"), rows, console=out()
-    )
-
-
-def _where(job: Job, sha256: str) -> str:
-    return f"{job.place.blobs_url}/{sha256[:2]}/{sha256}"
+    header = ("file", "sha256", "bytes", "path")
+    print_table(f"Release {release.release_id}", header, rows, console=out())
 
 
 def _work_on_fleet(
@@ -147,7 +156,6 @@ def _work_on_fleet(
     from orchestrator.building import build as build_recipe
     from orchestrator.cli.console import progress
     from orchestrator.cli.report import print_report
-    from orchestrator.errors import OrchError
     from orchestrator.pipeline import deploy_fleet
     from orchestrator.simulation import simulated
     from orchestrator.wiring import make_crew, make_workshop
@@ -157,9 +165,7 @@ def _work_on_fleet(
     with open_ledger(place) as ledger, progress() as shown:
         shop = make_workshop(place, ledger, job.toolchain, shown)
         crew = make_crew(place, ledger, engine, shown)
-        ledger.start_run(started)
-        ended = _ended(started, 1)
-        try:
+        with _recorded(ledger, started) as ending:
             built = build_recipe(job.recipe, shop, started.run_id)
             with simulated(place.simulation, job.fleet.boards) as boards:
                 finished = deploy_fleet(
@@ -171,17 +177,33 @@ def _work_on_fleet(
                     started,
                     only_measure=only_measure,
                 )
-            ended = finished.run
-        except OrchError as error:
-            ended = _ended(started, error.exit_code)
-            raise
-        except KeyboardInterrupt:
-            ended = _ended(started, 130)
-            raise
-        finally:
-            ledger.finish_run(ended)
-    print_report(ended, finished.outcomes, finished.folder, json=json)
-    raise typer.Exit(ended.exit_code or 0)
+            ending.run = finished.run
+    print_report(finished.run, finished.outcomes, finished.folder, json=json)
+    raise typer.Exit(finished.run.exit_code or 0)
+
+
+@dataclass(slots=True)
+class _Ending:
+    """How a run ended, as far as is known."""
+
+    run: RunRecord
+
+
+@contextmanager
+def _recorded(ledger: SqlLedger, started: RunRecord) -> Iterator[_Ending]:
+    """Keep in the ledger that a run began, and how it ended, whatever happens."""
+    ledger.start_run(started)
+    ending = _Ending(_ended(started, 1))
+    try:
+        yield ending
+    except OrchError as error:
+        ending.run = _ended(started, error.exit_code)
+        raise
+    except KeyboardInterrupt:
+        ending.run = _ended(started, INTERRUPTED)
+        raise
+    finally:
+        ledger.finish_run(ending.run)
 
 
 def _ended(run: RunRecord, exit_code: int) -> RunRecord:

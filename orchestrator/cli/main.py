@@ -15,7 +15,7 @@ import typer
 from orchestrator import __version__
 from orchestrator.cli import boards, build, inspect, report, simulate, why
 from orchestrator.cli.options import JsonOption
-from orchestrator.errors import OrchError
+from orchestrator.errors import INTERRUPTED, OrchError
 
 app = typer.Typer(
     name="orch",
@@ -36,7 +36,6 @@ app.command("why")(why.why)
 app.command("schema")(inspect.schema)
 
 
-INTERRUPTED = 130
 _LEFT = (
     "containers and simulated boards are stopped; boards keep their release, what has arrived, "
     "and the measurement they are at: run the same command again"

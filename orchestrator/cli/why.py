@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from orchestrator.cli.options import (
     open_ledger,
 )
 from orchestrator.overrides import Overrides
+
+if TYPE_CHECKING:
+    from orchestrator.cache import Explanation
 
 
 class CachedStage(StrEnum):
@@ -44,8 +47,7 @@ def why(
     """Say whether a stage would be a cache hit, and which fields differ from its last run."""
     from orchestrator.building import find_sources
     from orchestrator.cache import Cache
-    from orchestrator.cli.console import out, print_json, print_table
-    from orchestrator.explain import explain_stages, in_words
+    from orchestrator.explain import explain_stages
     from orchestrator.wiring import make_toolchain
 
     job = open_job(inventory, fleet, recipe, toolchain, Overrides(checkpoint, calibration, images))
@@ -54,14 +56,23 @@ def why(
         cache = Cache(ledger, job.place.blobs(), job.place.home / "work")
         explained = explain_stages(job.recipe, sources, cache)
     found = next((one for one in explained if one.stage == stage), None)
-    blocking = explained[-1]
+    _print_why(stage, found, explained[-1], json=json)
+
+
+def _print_why(
+    stage: CachedStage, found: Explanation | None, blocking: Explanation, *, json: bool
+) -> None:
+    """Print the explanation of a stage, or of the one that has to run before it."""
+    from orchestrator.cli.console import out, print_json, print_table
+    from orchestrator.explain import in_words
+
+    asked = found or blocking
     if json:
-        asked = found or blocking
         print_json(
             {
                 "stage": stage.value,
-                "hit": found.hit if found else False,
-                "key": found.key if found else None,
+                "hit": asked.hit if found else False,
+                "key": asked.key if found else None,
                 "because_of": asked.stage,
                 "changed": {name: list(pair) for name, pair in asked.changed.items()},
             }
@@ -70,8 +81,7 @@ def why(
     console = out()
     if found is None:
         console.print(f"{stage.value}: miss, because {blocking.stage} has to run first")
-        found = blocking
-    console.print(f"{found.stage}: {in_words(found)}", markup=False, soft_wrap=True)
-    if found.changed:
-        rows = [(name, before or "-", now or "-") for name, (before, now) in found.changed.items()]
+    console.print(f"{asked.stage}: {in_words(asked)}", markup=False, soft_wrap=True)
+    if asked.changed:
+        rows = [(name, before or "-", now or "-") for name, (before, now) in asked.changed.items()]
         print_table("", ("field", "last run", "now"), rows, console=console)

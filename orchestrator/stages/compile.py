@@ -6,7 +6,9 @@ import json
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -58,22 +60,13 @@ def compile_model(  # noqa: PLR0913 - the stage's inputs, each of its own kind
         CompileError: no axmodel, or another one than was asked for; the message names the cause.
         DeadlineError, ToolchainError: from the toolchain.
     """
-    (folder / OUTPUT).mkdir()
-    (folder / MODEL).parent.mkdir()
-    (folder / MODEL).write_bytes(onnx.read_bytes())
-    (folder / CONFIG).write_text(json.dumps(build_config(recipe), indent=2) + "\n")
-    count = _write_calibration(recipe, calibration, folder / CALIBRATION)
+    count = _write_inputs(recipe, onnx, calibration, folder)
     argv = build_argv(recipe)
     progress.event("compile", f"{identity.name} {identity.version}: {' '.join(argv)}")
     progress.event("compile", f"calibrating on {count} images")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as stream:
-
-        def keep(line: str) -> None:
-            stream.write(line + "\n")
-            stream.flush()
-            progress.advance("compile", plain_lines(line)[0][:60], 0, 0)
-
+        keep = partial(_keep_line, stream, progress)
         result = toolchain.run(argv, folder, keep, recipe.compile.timeout_s)
     text = result.stdout.decode(errors="replace")
     if result.returncode != 0:
@@ -86,6 +79,24 @@ def compile_model(  # noqa: PLR0913 - the stage's inputs, each of its own kind
     sidecar = folder / OUTPUT / "model.json"
     sidecar.write_text(json.dumps(_sidecar(recipe, header), indent=2) + "\n")
     return Compiled(folder / AXMODEL, sidecar, header, read_facts(text))
+
+
+def _keep_line(stream: IO[str], progress: Progress, line: str) -> None:
+    """Put a line into the log at once, and show what the build is at."""
+    stream.write(line + "\n")
+    stream.flush()
+    progress.advance("compile", plain_lines(line)[0][:60], 0, 0)
+
+
+def _write_inputs(
+    recipe: Recipe, onnx: Path, calibration: Iterable[NamedImage], folder: Path
+) -> int:
+    """Lay out what the build reads, and its empty output folder; give the number of images."""
+    (folder / OUTPUT).mkdir()
+    (folder / MODEL).parent.mkdir()
+    (folder / MODEL).write_bytes(onnx.read_bytes())
+    (folder / CONFIG).write_text(json.dumps(build_config(recipe), indent=2) + "\n")
+    return _write_calibration(recipe, calibration, folder / CALIBRATION)
 
 
 def _write_calibration(recipe: Recipe, images: Iterable[NamedImage], archive: Path) -> int:

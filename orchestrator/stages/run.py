@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.agent import Agent
-from orchestrator.domain import Agreement, Judged, Measurement, Recipe, Release
+from orchestrator.domain import Agreement, Json, Judged, Measurement, Recipe, Release
 from orchestrator.errors import AgentError
 from orchestrator.latency import judge
 from orchestrator.replies import parse_measurement, parse_outputs
@@ -40,44 +40,39 @@ def run(
         AgentError: with the agent's code, or INPUT_MISMATCH when an output is not what it must be.
         DeadlineError, Unreachable: the work goes on on the board; the same run_id joins it.
     """
-    limit = recipe.run.timeout_s
-    timed = agent.ask(
-        "benchmark",
-        {
-            "run_id": f"{run_id}-benchmark",
-            "model": MODEL,
-            "warmup": recipe.run.warmup,
-            "iterations": recipe.run.iterations,
-            "deadline_s": limit,
-            "input": release.inputs[0].sha256,
-        },
-        limit + _MARGIN_S,
-    )
-    answered = agent.ask(
-        "infer",
-        {
-            "run_id": f"{run_id}-infer",
-            "model": MODEL,
-            "deadline_s": limit,
-            "inputs": [item.sha256 for item in release.inputs],
-        },
-        limit + _MARGIN_S,
-    )
     name = agent.board.name
-    measurement = parse_measurement(name, timed)
+    measurement = parse_measurement(name, _benchmark(agent, recipe, release, run_id))
     if len(measurement.samples_ns) != recipe.run.iterations:
         raise AgentError(
             f"{name}: {len(measurement.samples_ns)} samples came back, "
             f"{recipe.run.iterations} were asked for"
         )
-    outputs = parse_outputs(name, answered)
+    outputs = parse_outputs(name, _infer(agent, recipe, release, run_id))
     maps = _class_maps(name, outputs, recipe, reference)
-    return Ran(
-        measurement,
-        judge(measurement),
-        agreement(reference, maps, len(recipe.classes)),
-        tuple(maps),
-    )
+    agreed = agreement(reference, maps, len(recipe.classes))
+    return Ran(measurement, judge(measurement), agreed, tuple(maps))
+
+
+def _benchmark(agent: Agent, recipe: Recipe, release: Release, run_id: str) -> dict[str, Json]:
+    request: dict[str, Json] = {
+        "run_id": f"{run_id}-benchmark",
+        "model": MODEL,
+        "warmup": recipe.run.warmup,
+        "iterations": recipe.run.iterations,
+        "deadline_s": recipe.run.timeout_s,
+        "input": release.inputs[0].sha256,
+    }
+    return agent.ask("benchmark", request, recipe.run.timeout_s + _MARGIN_S)
+
+
+def _infer(agent: Agent, recipe: Recipe, release: Release, run_id: str) -> dict[str, Json]:
+    request: dict[str, Json] = {
+        "run_id": f"{run_id}-infer",
+        "model": MODEL,
+        "deadline_s": recipe.run.timeout_s,
+        "inputs": [item.sha256 for item in release.inputs],
+    }
+    return agent.ask("infer", request, recipe.run.timeout_s + _MARGIN_S)
 
 
 def _class_maps(
