@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from orchestrator.clock import now
 from orchestrator.domain import ActionRecord, Json
 from orchestrator.hashing import sha256_json
+from orchestrator.locks import hold
 from orchestrator.seams import Blobs, Ledger, Progress
 
 #: Stands for the version of a package that this host has not.
@@ -89,7 +89,10 @@ class Cache:
         """
         if action := self.find(wanted):
             return action, True
-        with self._alone(wanted.key, wanted.stage, progress):
+        waiting = partial(
+            progress.event, wanted.stage, "another orch is at the same work; waiting for it"
+        )
+        with hold(self.work / f"{wanted.key}.lock", waiting):
             if action := self.find(wanted):
                 return action, True
             folder = self.work / f"{wanted.stage}-{wanted.key[:16]}"
@@ -129,15 +132,3 @@ class Cache:
         }
         hit = self.find(wanted) is not None
         return Explanation(wanted.stage, hit, wanted.key, last.key if last else None, changed)
-
-    @contextmanager
-    def _alone(self, key: str, stage: str, progress: Progress) -> Iterator[None]:
-        """Hold the key's lock; the kernel frees it when its holder dies."""
-        self.work.mkdir(parents=True, exist_ok=True)
-        with (self.work / f"{key}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                progress.event(stage, "another orch is at the same work; waiting for it")
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield

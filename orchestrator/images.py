@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from orchestrator.domain import ImageSource, Preprocess
 from orchestrator.errors import ConfigError
@@ -67,10 +67,18 @@ def load_images(source: ImageSource, purpose: str, height: int, width: int) -> I
     for path in _files(source, purpose):
         try:
             with Image.open(path) as image:
-                resized = image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+                upright = _in_8_bits(ImageOps.exif_transpose(image)).convert("RGB")
+                resized = upright.resize((width, height), Image.Resampling.BILINEAR)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise _unreadable(path, purpose, error) from error
         yield NamedImage(path.stem, np.asarray(resized, dtype=np.uint8))
+
+
+def _in_8_bits(image: Image.Image) -> Image.Image:
+    """Give the image back. Raises ValueError for deeper ones: converting them would clip."""
+    if image.mode[0] in "IF":
+        raise ValueError(f"its pixels are of mode {image.mode}, not of 8 bits")
+    return image
 
 
 def normalise(pixels: NDArray[np.uint8], how: Preprocess) -> NDArray[np.float32]:

@@ -167,11 +167,10 @@ def _finish(started: RunRecord, visit: Visit, visited: Sequence[Visited], crew: 
     for outcome in outcomes:
         crew.ledger.record_outcome(started.run_id, outcome)
     summary = summarise_run(outcomes, visit.recipe.gates)
-    code = 1 if summary.failed_boards else 3 if summary.failed_gates else 0
     finished = replace(
         started,
         finished_at=now(),
-        exit_code=code,
+        exit_code=summary.exit_code,
         summary={
             "target": str(visit.release.target),
             "pulsar2": visit.release.pulsar2_version,

@@ -16,12 +16,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
 from orchestrator.domain import Board
 from orchestrator.errors import ConfigError, OrchError
+from orchestrator.locks import hold
+from orchestrator.seams import Progress
 
 _START_DEADLINE_S = 30.0
 _STOP_DEADLINE_S = 10.0
@@ -115,22 +118,33 @@ def stop_simulation(folder: Path) -> bool:
 
 
 @contextmanager
-def simulated(folder: Path, boards: Sequence[Board]) -> Iterator[tuple[Board, ...]]:
+def simulated(
+    folder: Path, boards: Sequence[Board], progress: Progress
+) -> Iterator[tuple[Board, ...]]:
     """Give the boards with the addresses of the simulation, started for the while if need be.
 
-    Boards that are not simulated come back as they are.
+    One command at a time has them: they share the cores of this machine. Boards that are not
+    simulated come back as they are.
     """
     names = [board.name for board in boards if board.simulated]
     if not names:
         yield tuple(boards)
         return
+    waiting = partial(progress.event, "sim", "another orch has the simulated boards; waiting")
+    with hold(folder / "turn.lock", waiting), _running(folder, names) as fleet:
+        yield tuple(_placed(board, fleet) if board.simulated else board for board in boards)
+
+
+@contextmanager
+def _running(folder: Path, names: Sequence[str]) -> Iterator[SimulatedFleet]:
+    """Give the simulation that is up with these boards, or one that ends with the context."""
     running = find_simulation(folder)
     ours = running is None or not set(names) <= set(running.boards)
     if ours and running is not None:
         stop_simulation(folder)
     fleet = start_simulation(folder, names, leashed=True) if ours or running is None else running
     try:
-        yield tuple(_placed(board, fleet) if board.simulated else board for board in boards)
+        yield fleet
     finally:
         if ours:
             stop_simulation(folder)

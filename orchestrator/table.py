@@ -39,6 +39,11 @@ class Summary:
     failed_boards: tuple[str, ...]
     failed_gates: tuple[str, ...]
 
+    @property
+    def exit_code(self) -> int:
+        """1 when a board failed, whatever the gates say; 3 when only a gate did; else 0."""
+        return 1 if self.failed_boards else 3 if self.failed_gates else 0
+
 
 def table_row(run: RunRecord, outcome: BoardOutcome) -> tuple[str, ...]:
     """Give the cells of one board, in the order of COLUMNS."""

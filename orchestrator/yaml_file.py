@@ -47,7 +47,7 @@ def read_yaml(path: Path) -> YamlFile:
         node = loader.get_single_node()
         data: Json = {}
         if node is not None:
-            _note_lines(node, (), lines, path)
+            _note_lines(node, (), lines, path, {})
             data = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -61,11 +61,22 @@ def read_yaml(path: Path) -> YamlFile:
     return YamlFile(path, data, lines)
 
 
-def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int], path: Path) -> None:
+def _note_lines(
+    node: yaml.Node, place: Place, lines: dict[Place, int], path: Path, seen: dict[int, bool]
+) -> None:
+    """Note where every key stands, once for each node: an alias is where its anchor is.
+
+    `seen` tells of each node whether it is one that holds the present one.
+    """
     lines.setdefault(place, node.start_mark.line + 1)
+    if id(node) in seen:
+        if seen[id(node)]:
+            raise RecursionError
+        return
+    seen[id(node)] = True
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            _note_lines(item, (*place, index), lines, path)
+            _note_lines(item, (*place, index), lines, path, seen)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*place, str(key.value))
@@ -77,7 +88,8 @@ def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int], path: Pa
                     "rename one of the two, or delete it",
                 )
             lines[here] = line
-            _note_lines(value, here, lines, path)
+            _note_lines(value, here, lines, path, seen)
+    seen[id(node)] = False
 
 
 def explain(file: YamlFile, problems: Sequence[Mapping[str, object]], schema: Json) -> ConfigError:

@@ -131,7 +131,7 @@ def _look(fleet_name: str, inventory: InventoryOption) -> Sequence[Looked]:
 
     place = open_workplace(inventory)
     fleet = place.inventory.fleet(fleet_name)
-    with simulated(place.simulation, fleet.boards) as boards, progress() as shown:
+    with progress() as shown, simulated(place.simulation, fleet.boards, shown) as boards:
         connect, engine = make_connect(place), make_engine(None)
         return look_at(boards, fleet.max_parallel, connect, engine, shown)
 

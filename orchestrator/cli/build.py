@@ -167,7 +167,7 @@ def _work_on_fleet(
         crew = make_crew(place, ledger, engine, shown)
         with _recorded(ledger, started) as ending:
             built = build_recipe(job.recipe, shop, started.run_id)
-            with simulated(place.simulation, job.fleet.boards) as boards:
+            with simulated(place.simulation, job.fleet.boards, shown) as boards:
                 finished = deploy_fleet(
                     job.recipe,
                     built,

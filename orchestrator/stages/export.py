@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,7 +114,7 @@ def _write(model: SegformerForSemanticSegmentation, spec: ExportSpec, path: Path
     # A wrapper that is not itself in eval mode leaves its children in train mode after export.
     wrapper = Wrapper().eval()
     sample = torch.zeros(spec.shape, dtype=torch.float32)
-    with warnings.catch_warnings(), torch.no_grad():
+    with _explained(spec), warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the tracer warns of every shape that becomes static
         torch.onnx.export(
             wrapper,
@@ -124,6 +125,19 @@ def _write(model: SegformerForSemanticSegmentation, spec: ExportSpec, path: Path
             output_names=[spec.output_name],
             dynamo=False,
         )
+
+
+@contextmanager
+def _explained(spec: ExportSpec) -> Iterator[None]:
+    """Say what torch could not export, in a line."""
+    try:
+        yield
+    except (RuntimeError, ValueError, IndexError) as error:
+        shape = "x".join(map(str, spec.shape))
+        raise ExportError(
+            f"torch cannot export it at {shape}, opset {spec.opset}: {str(error).splitlines()[0]}",
+            "is the shape one that the model takes?",
+        ) from error
 
 
 def _run_torch(

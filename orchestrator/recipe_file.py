@@ -1,0 +1,151 @@
+"""What a recipe file may hold: the pydantic models behind its JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+_Count = Annotated[int, Field(ge=1, le=1_000_000)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Positive = Annotated[float, Field(gt=0)]
+_Seconds = Annotated[float, Field(gt=0, le=86_400)]
+_TensorName = Annotated[str, Field(min_length=1, max_length=200)]
+_Mean = Annotated[list[float], Field(min_length=3, max_length=3)]
+_Std = Annotated[list[_Positive], Field(min_length=3, max_length=3)]
+
+
+class ImagesFile(_Model):
+    """A folder of images, or a generator; neither: the command line names a folder."""
+
+    folder: str | None = Field(None, description="folder of PNG or JPEG files")
+    generator: Literal["street-scenes"] | None = None
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="first seed of the generator")
+    size: _Count = Field(32, description="how many images are used")
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> ImagesFile:
+        if self.folder is not None and self.generator is not None:
+            raise ValueError("give a folder or a generator, not both")
+        return self
+
+
+class _Checkpoint(_Model):
+    """The weights."""
+
+    source: str = Field(description="hub id, folder, or `package:NAME` for one that orch ships")
+    revision: str | None = Field(None, description="commit, tag or branch on the hub")
+    task: Literal["semantic-segmentation"] = "semantic-segmentation"
+
+
+class _Input(_Model):
+    name: _TensorName = "input"
+    shape: tuple[Literal[1], Literal[3], _Count, _Count] = Field(
+        strict=False, description="1, 3, H, W: one colour image at a time"
+    )
+
+
+class _Export(_Model):
+    """The ONNX file that is exported, and how well it must agree with torch."""
+
+    opset: Annotated[int, Field(ge=11, le=17)] = 11
+    input: _Input
+    output: _TensorName = "logits"
+    max_abs_diff: _Positive = Field(1e-3, description="largest difference of any logit")
+    min_agreement: _Share = Field(0.999, description="share of pixels with the same class")
+
+
+class _Preprocess(_Model):
+    """(x - mean) / std per channel, on 0..255."""
+
+    mean: _Mean
+    std: _Std
+    colour: Literal["RGB", "BGR"] = "RGB"
+
+
+class _Head(_Model):
+    op: Literal["argmax", "none"] = "argmax"
+    axis: Annotated[int, Field(ge=1, le=3)] = 1
+    keepdims: bool = True
+    output: _TensorName = "argmax_output"
+
+
+class _Optimize(_Model):
+    """What is done to the graph after simplification."""
+
+    head: _Head = Field(default_factory=_Head)
+
+
+#: Keys of the build config that decide what is built and where it goes.
+_OURS = {"input", "output_dir", "output_name", "work_dir", "model_type"} | {
+    "target_hardware",
+    "npu_mode",
+    "input_shapes",
+}
+
+
+class _Compile(_Model):
+    """What `pulsar2 build` is asked for."""
+
+    target_hardware: str = "AX650"
+    npu_mode: Literal["NPU1", "NPU2", "NPU3", "NPU4"] = "NPU3"
+    calibration: ImagesFile = Field(default_factory=ImagesFile)
+    calibration_method: Literal["MinMax", "Percentile", "MSE", "KL"] = "MinMax"
+    timeout: _Seconds = Field(7200, description="seconds")
+    pulsar2: dict[str, JsonValue] = Field(
+        default_factory=dict, description="raw keys merged over the build config"
+    )
+
+    @field_validator("pulsar2")
+    @classmethod
+    def _leaves_ours_alone(cls, keys: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if taken := sorted(_OURS & set(keys)):
+            raise ValueError(f"{', '.join(taken)}: set by orch; use the recipe's own keys")
+        return keys
+
+
+class _Run(_Model):
+    """How a board is measured."""
+
+    warmup: Annotated[int, Field(ge=0, le=100_000)] = 10
+    iterations: _Count = 200
+    timeout: _Seconds = Field(600, description="seconds")
+
+
+class _Gates(_Model):
+    """Rules that fail a run with exit code 3; left out: no rule."""
+
+    min_agreement: _Share | None = Field(None, description="pixel agreement with the float model")
+    min_miou: _Share | None = Field(None, description="mIoU against the float model")
+    max_p50_ms: _Positive | None = None
+
+
+_Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+
+class RecipeFile(_Model):
+    """What to build and how to judge it."""
+
+    checkpoint: _Checkpoint
+    classes: Annotated[dict[str, _Colour], Field(min_length=2, max_length=256)] = Field(
+        description="class names in the order of their ids, each with its colour in overlays"
+    )
+    export: _Export
+    preprocess: _Preprocess
+    optimize: _Optimize = Field(default_factory=_Optimize)
+    compile: _Compile = Field(default_factory=_Compile)
+    run: _Run = Field(default_factory=_Run)
+    evaluation: ImagesFile = Field(default_factory=lambda: ImagesFile(size=16))
+    gates: _Gates = Field(default_factory=_Gates)
+
+    @model_validator(mode="after")
+    def _has_a_name_for_each_tensor(self) -> RecipeFile:
+        names = [self.export.input.name, self.export.output, self.optimize.head.output]
+        if len(set(names)) < len(names):
+            raise ValueError("export.input.name, export.output and head.output must differ")
+        return self
