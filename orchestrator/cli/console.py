@@ -15,6 +15,8 @@ from rich.table import Table
 
 from orchestrator.domain import Json
 
+#: Texts longer than this are folded into several lines.
+_FOLDED = 40
 #: Tables that go into a pipe or a file are not folded to 80 columns.
 _WIDE = 200
 
@@ -50,30 +52,49 @@ def print_table(
 ) -> None:
     """Print a table; columns whose cells all look like numbers go to the right.
 
-    Where it is too wide for the terminal, columns with one value throughout become a line.
+    Where it is too wide for the terminal, columns with one value throughout become a line; where
+    that does not do, each row becomes a list.
     """
     shared = _shared_columns(header, rows, console.width)
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
     kept = [index for index in range(len(header)) if index not in shared]
+    if title:
+        console.print(title, style="bold", markup=False, soft_wrap=True)
+    if shared:
+        same = ", ".join(f"{header[index]} {_shared(rows, index)}" for index in shared)
+        console.print(f"all rows: {same}", markup=False, soft_wrap=True)
+    if sum(_width(header, rows, index) for index in kept) > console.width:
+        for row in rows:
+            print_facts([(header[index], row[index]) for index in kept], console=console)
+            console.print()
+        return
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
     for index in kept:
         numeric = bool(rows) and all(_is_number(row[index]) for row in rows)
         table.add_column(header[index], justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_styled(row[index]) for index in kept))
-    if title:
-        console.print(title, style="bold", markup=False, soft_wrap=True)
-    if shared:
-        same = ", ".join(f"{header[index]} {rows[0][index]}" for index in shared)
-        console.print(f"all rows: {same}", markup=False, soft_wrap=True)
     console.print(table)
 
 
 def _shared_columns(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:
-    """Give the columns to leave out: none if the table fits, else those that tell nothing apart."""
-    cells = [max(map(len, column)) + 2 for column in zip(header, *rows, strict=True)]
-    if sum(cells) <= width or len(rows) < 2:  # noqa: PLR2004 - one row shares everything
+    """Give the columns to leave out: none if the table fits, else those that tell nothing apart.
+
+    An empty cell, of a board that failed say, tells nothing either.
+    """
+    everything = range(len(header))
+    if sum(_width(header, rows, index) for index in everything) <= width or len(rows) == 1:
         return []
-    return [index for index in range(len(header)) if len({row[index] for row in rows}) == 1]
+    return [index for index in everything if len({row[index] for row in rows} - {"-"}) <= 1]
+
+
+def _shared(rows: Sequence[Sequence[str]], index: int) -> str:
+    return next((row[index] for row in rows if row[index] != "-"), "-")
+
+
+def _width(header: Sequence[str], rows: Sequence[Sequence[str]], index: int) -> int:
+    """Give the room a column needs, with the gap behind it; long texts may be folded."""
+    widest = max([len(header[index]), *(len(row[index]) for row in rows)])
+    return min(widest, _FOLDED) + 3
 
 
 def _is_number(cell: str) -> bool:

@@ -252,13 +252,16 @@ def test_simulated_boards_stay_up_between_commands_when_asked_to(place: Place) -
     assert json.loads(place.orch("sim", "status", "--json")[1])["pid"] is None
 
 
-def test_ctrl_c_ends_with_130_and_leaves_no_process_and_no_scratch(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_with_130_and_leaves_no_process_and_no_scratch(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     (tmp_path / "inventory.yaml").write_text(INVENTORY)
     place = Place(tmp_path)
     process = place.start("deploy", "--fleet", "sim", "--iterations", "100000")
     try:
         wait_for(lambda: any(place.home.rglob("results/*.pid")), process)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, err = process.communicate(timeout=30)
     finally:
         process.kill()
@@ -270,6 +273,17 @@ def test_ctrl_c_ends_with_130_and_leaves_no_process_and_no_scratch(tmp_path: Pat
     assert [path for path in (place.home / "work").iterdir() if path.is_dir()] == []
     runs = json.loads(place.orch("report", "--list", "--json")[1])
     assert runs[0]["exit_code"] == 130
+
+
+def test_two_deploys_at_once_take_turns_with_the_simulated_boards(place: Place) -> None:
+    argv = ("deploy", "--fleet", "sim", "--iterations", "200")
+    both = [place.start(*argv), place.start(*argv)]
+
+    said = [process.communicate(timeout=200) for process in both]
+
+    assert [process.returncode for process in both] == [0, 0], said
+    assert all("2 of 2 boards measured" in out for out, _ in said)
+    assert sum("another orch has the simulated boards" in err for _, err in said) == 1
 
 
 def test_kill_9_leaves_no_board_behind_and_the_next_run_goes_through(place: Place) -> None:

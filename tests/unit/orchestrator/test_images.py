@@ -171,3 +171,23 @@ def test_no_images_are_refused_with_the_option_that_gives_some(tmp_path: Path) -
             with pytest.raises(ConfigError, match=message) as caught:
                 fingerprint(source, purpose)
             assert option in caught.value.hint or "looked for" in caught.value.hint
+
+
+def test_images_deeper_than_8_bits_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000).save(tmp_path / "deep.png")
+
+    with pytest.raises(ConfigError, match=r"deep\.png cannot be read: .*mode I;16"):
+        list(load_images(ImageSource(str(tmp_path), None, 0, 1), "evaluation", 8, 8))
+
+
+def test_images_are_turned_as_their_camera_was(tmp_path: Path) -> None:
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    pixels[0] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+
+    (image,) = load_images(ImageSource(str(tmp_path), None, 0, 1), "evaluation", 4, 4)
+
+    assert image.pixels[3].min() == 255
+    assert image.pixels[0].max() == 0

@@ -9,7 +9,7 @@ from orchestrator.errors import ConfigError
 from orchestrator.inventory import inventory_schema
 from orchestrator.overrides import Overrides, with_overrides
 from orchestrator.pulsar2.targets import check_target
-from orchestrator.recipe import load_recipe, recipe_schema, shipped_recipes
+from orchestrator.recipe import SHIPPED, load_recipe, recipe_schema, shipped_recipes
 
 
 def write(tmp_path: Path, text: str, name: str = "small.yaml") -> str:
@@ -148,3 +148,36 @@ def walk(value: Json) -> list[dict[str, Json]]:
     if isinstance(value, dict):
         return [value, *(part for item in value.values() for part in walk(item))]
     return []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("iterations: 5", "iterations: 5", None),
+        ("name: input", "name: logits", "must differ"),
+    ],
+)
+def test_tensors_of_one_name_are_refused(
+    tmp_path: Path, old: str, new: str, message: str | None
+) -> None:
+    path = tmp_path / "mine.yaml"
+    text = (SHIPPED / "segformer-tiny.yaml").read_text()
+    path.write_text(text.replace(old, new))
+
+    if message is None:
+        load_recipe(str(path))
+        return
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(str(path))
+
+
+@pytest.mark.parametrize("key", ["npu_mode", "work_dir", "output_name"])
+def test_what_orch_decides_cannot_be_overridden_by_raw_keys(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "mine.yaml"
+    text = (SHIPPED / "segformer-tiny.yaml").read_text()
+    path.write_text(text.replace("  timeout: 600\n", f"  timeout: 600\n  pulsar2: {{{key}: x}}\n"))
+
+    with pytest.raises(
+        ConfigError, match=rf"compile\.pulsar2: {key.split(':', maxsplit=1)[0]}: set by orch"
+    ):
+        load_recipe(str(path))

@@ -119,3 +119,12 @@ def test_an_invalid_measurement_fails_its_board(*, simulated: bool) -> None:
 
     assert cells(one)["verdict"] == "INVALID"
     assert summarise_run([one], NO_GATES).failed_boards == ("b1",)
+
+
+def test_a_failed_board_counts_more_than_a_failed_gate() -> None:
+    failed = BoardOutcome("b2", simulated=False, facts={}, error_code="UNREACHABLE", error="gone")
+    strict = Gates(0.99, None, None)
+
+    assert summarise_run([outcome()], NO_GATES).exit_code == 0
+    assert summarise_run([outcome()], strict).exit_code == 3
+    assert summarise_run([outcome(), failed], strict).exit_code == 1

@@ -96,3 +96,13 @@ def test_an_empty_file_is_an_empty_mapping(tmp_path: Path) -> None:
     path.write_text("# only a comment\n")
 
     assert read_yaml(path).data == {}
+
+
+def test_aliases_of_aliases_are_read_in_no_time(tmp_path: Path) -> None:
+    levels = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 30)]
+    path = tmp_path / "bomb.yaml"
+    path.write_text("\n".join(["l0: &l0 [x]", *levels]) + "\n")
+
+    file = read_yaml(path)
+
+    assert file.lines["l29",] == 30

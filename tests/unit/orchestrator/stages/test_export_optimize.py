@@ -111,6 +111,15 @@ def test_an_export_that_differs_from_torch_is_refused(
         export(strict, DEMO_CHECKPOINT, scenes, tmp_path)
 
 
+def test_an_export_that_finds_other_classes_than_torch_is_refused(
+    scenes: list[NamedImage], tmp_path: Path
+) -> None:
+    strict = replace(TINY, export=replace(TINY.export, min_agreement=1.01))
+
+    with pytest.raises(ExportError, match=r"ArgMax agreement 100\.0000% \(must be 101\.00%\)"):
+        export(strict, DEMO_CHECKPOINT, scenes, tmp_path)
+
+
 def test_a_checkpoint_with_other_classes_is_refused(
     scenes: list[NamedImage], tmp_path: Path
 ) -> None:
