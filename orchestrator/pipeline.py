@@ -17,6 +17,7 @@ from orchestrator.building import Built
 from orchestrator.clock import now
 from orchestrator.domain import Board, BoardOutcome, Delivery, Recipe, Release, RunRecord
 from orchestrator.errors import AgentError, BoardError, DeadlineError, OrchError
+from orchestrator.images import NamedImage
 from orchestrator.release import evaluation_images
 from orchestrator.replies import parse_probe
 from orchestrator.seams import Blobs, Connect, Engine, Failed, Ledger, Progress
@@ -90,9 +91,9 @@ def deploy_fleet(
         started.run_id,
         only_measure,
     )
-    visited = list(_visit_all(visit, boards, max_parallel, crew))
-    visited.sort(key=lambda one: one.outcome.board)
-    return _finish(started, visit, visited, crew)
+    visited = _visit_all(visit, boards, max_parallel, crew)
+    by_name = sorted(visited, key=lambda one: one.outcome.board)
+    return _finish(started, visit, by_name, crew)
 
 
 def load_reference(built: Built, blobs: Blobs) -> tuple[ClassMap, ...]:
@@ -163,7 +164,8 @@ def _look(agent: Agent, release: Release, _: Blobs) -> Delivery:
 def _finish(started: RunRecord, visit: Visit, visited: Sequence[Visited], crew: Crew) -> Finished:
     """Draw the pictures, judge the gates, write the report and the ledger."""
     folder = crew.reports / started.run_id
-    outcomes = tuple(_with_overlays(one, visit, folder) for one in visited)
+    images = evaluation_images(visit.recipe)[:OVERLAYS]
+    outcomes = tuple(_with_overlays(one, visit, images, folder) for one in visited)
     for outcome in outcomes:
         crew.ledger.record_outcome(started.run_id, outcome)
     summary = summarise_run(outcomes, visit.recipe.gates)
@@ -185,12 +187,13 @@ def _finish(started: RunRecord, visit: Visit, visited: Sequence[Visited], crew: 
     return Finished(finished, outcomes, folder)
 
 
-def _with_overlays(one: Visited, visit: Visit, folder: Path) -> BoardOutcome:
+def _with_overlays(
+    one: Visited, visit: Visit, images: Sequence[NamedImage], folder: Path
+) -> BoardOutcome:
     if not one.class_maps:
         return one.outcome
     board = one.outcome.board
     paths = []
-    images = evaluation_images(visit.recipe)[:OVERLAYS]
     trios = zip(images, visit.reference, one.class_maps, strict=False)
     for number, (image, reference, found) in enumerate(trios, start=1):
         path = folder / "overlays" / board / f"{number:02d}-{image.name}.png"

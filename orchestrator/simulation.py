@@ -139,17 +139,17 @@ def simulated(
 def _running(folder: Path, names: Sequence[str]) -> Iterator[SimulatedFleet]:
     """Give the simulation that is up with these boards, or one that ends with the context."""
     running = find_simulation(folder)
-    ours = running is None or not set(names) <= set(running.boards)
-    if ours and running is not None:
-        stop_simulation(folder)
-    fleet = start_simulation(folder, names, leashed=True) if ours or running is None else running
+    if running is not None and set(names) <= set(running.boards):
+        yield running
+        return
+    stop_simulation(folder)
+    started = start_simulation(folder, names, leashed=True)
     try:
-        yield fleet
+        yield started
     finally:
-        if ours:
-            stop_simulation(folder)
-            if fleet.leash is not None:
-                fleet.leash.close()
+        stop_simulation(folder)
+        if started.leash is not None:
+            started.leash.close()
 
 
 def _placed(board: Board, fleet: SimulatedFleet) -> Board:
