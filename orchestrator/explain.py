@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from orchestrator.building import Sources
+from orchestrator.actions import Sources
 from orchestrator.cache import Cache, Explanation
 from orchestrator.domain import Recipe
-from orchestrator.plan import compile_wanted, export_wanted, optimize_wanted
+from orchestrator.plan import check_wanted, compile_wanted, export_wanted, optimize_wanted
 
 
 def explain_stages(recipe: Recipe, sources: Sources, cache: Cache) -> list[Explanation]:
-    """Explain export, optimize and compile, as far as their inputs are known.
+    """Explain export, optimize, compile and check, as far as their inputs are known.
 
     A stage behind one that misses has no key yet, so the list ends with the first miss.
     """
@@ -26,6 +26,11 @@ def explain_stages(recipe: Recipe, sources: Sources, cache: Cache) -> list[Expla
     onnx = optimized.outputs["onnx"].sha256
     compiled = compile_wanted(recipe, onnx, sources.calibration, sources.toolchain)
     explained.append(cache.explain(compiled))
+    made = cache.find(compiled)
+    if made is not None and recipe.check.images:
+        axmodel = made.outputs["axmodel"].sha256
+        check = check_wanted(recipe, onnx, axmodel, sources.evaluation, sources.toolchain)
+        explained.append(cache.explain(check))
     return explained
 
 

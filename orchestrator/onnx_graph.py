@@ -26,9 +26,17 @@ def run_float(
     path: Path, feeds: Sequence[Mapping[str, NDArray[np.generic]]]
 ) -> list[NDArray[np.generic]]:
     """Run a float model by onnxruntime; give the first output of each feed."""
+    return [next(iter(found.values())) for found in run_all(path, feeds)]
+
+
+def run_all(
+    path: Path, feeds: Sequence[Mapping[str, NDArray[np.generic]]]
+) -> list[dict[str, NDArray[np.generic]]]:
+    """Run a float model by onnxruntime; give all outputs of each feed by name, in their order."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.log_severity_level = _ORT_ERRORS_ONLY
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return [session.run(None, dict(feed))[0] for feed in feeds]
+    names = [output.name for output in session.get_outputs()]
+    return [dict(zip(names, session.run(None, dict(feed)), strict=True)) for feed in feeds]

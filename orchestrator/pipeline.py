@@ -15,7 +15,16 @@ import numpy as np
 from orchestrator.agent import Agent, AgentProgram, load_agent
 from orchestrator.building import Built
 from orchestrator.clock import now
-from orchestrator.domain import Board, BoardOutcome, Delivery, Recipe, Release, RunRecord
+from orchestrator.domain import (
+    ActionRecord,
+    Board,
+    BoardOutcome,
+    Delivery,
+    Json,
+    Recipe,
+    Release,
+    RunRecord,
+)
 from orchestrator.errors import AgentError, BoardError, DeadlineError, OrchError
 from orchestrator.images import NamedImage
 from orchestrator.release import evaluation_images
@@ -53,6 +62,7 @@ class Visit:
     agent: AgentProgram
     run_id: str
     only_measure: bool
+    checked: ActionRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,7 @@ def deploy_fleet(
         load_agent(),
         started.run_id,
         only_measure,
+        built.checked,
     )
     visited = _visit_all(visit, boards, max_parallel, crew)
     by_name = sorted(visited, key=lambda one: one.outcome.board)
@@ -178,6 +189,7 @@ def _finish(started: RunRecord, visit: Visit, visited: Sequence[Visited], crew: 
             "pulsar2": visit.release.pulsar2_version,
             "release_id": visit.release.release_id,
             "simulated": visit.release.simulated,
+            "check": _kept(visit.checked),
             "sentence": summary.sentence,
             "failed_boards": list(summary.failed_boards),
             "failed_gates": list(summary.failed_gates),
@@ -185,6 +197,14 @@ def _finish(started: RunRecord, visit: Visit, visited: Sequence[Visited], crew: 
     )
     write_report(finished, outcomes, folder)
     return Finished(finished, outcomes, folder)
+
+
+def _kept(checked: ActionRecord | None) -> Json:
+    """Give what the report says of the check under `pulsar2 run`."""
+    if checked is None:
+        return None
+    names = ("images", "agreement", "miou", "cosine", "outputs", "simulated")
+    return {name: checked.facts[name] for name in names}
 
 
 def _with_overlays(

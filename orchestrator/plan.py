@@ -11,7 +11,7 @@ from orchestrator.hashing import canonical_json
 from orchestrator.pulsar2.build_config import build_argv, build_config
 
 #: The stages whose results are kept, in order. Raise a number when its stage works differently.
-STAGE_VERSIONS = {"export": 1, "optimize": 1, "compile": 1}
+STAGE_VERSIONS = {"export": 1, "optimize": 1, "compile": 1, "check": 1}
 
 
 def export_wanted(recipe: Recipe, checkpoint: FoundCheckpoint, evaluation: str) -> Wanted:
@@ -64,6 +64,30 @@ def compile_wanted(
         **_preprocess(recipe.preprocess),
     }
     return Wanted("compile", recipe.name, fields)
+
+
+def check_wanted(
+    recipe: Recipe,
+    onnx_sha256: str,
+    axmodel_sha256: str,
+    evaluation: str,
+    toolchain: ToolchainIdentity,
+) -> Wanted:
+    """Say what the comparison of the axmodel with the float model depends on."""
+    fields = {
+        "stage_version": str(STAGE_VERSIONS["check"]),
+        "onnx": onnx_sha256,
+        "axmodel": axmodel_sha256,
+        "evaluation": evaluation,
+        "images": str(recipe.check.images),
+        "axis": str(recipe.head.axis),
+        "toolchain_version": toolchain.version,
+        "toolchain_commit": toolchain.commit,
+        "toolchain_digest": toolchain.digest,
+        **_preprocess(recipe.preprocess),
+        **_versions("onnxruntime"),
+    }
+    return Wanted("check", recipe.name, fields)
 
 
 def _preprocess(how: Preprocess) -> dict[str, str]:

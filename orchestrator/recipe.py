@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from orchestrator.domain import (
     Checkpoint,
+    CheckSpec,
     CompileSpec,
     ExportSpec,
     Gates,
@@ -41,14 +42,20 @@ def shipped_recipes() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
-def load_recipe(name: str) -> Recipe:
-    """Read a recipe by its shipped name or by the path of a YAML file. Raises ConfigError."""
+def recipe_path(name: str) -> Path:
+    """Find a recipe by its shipped name or by its path. Raises ConfigError."""
     path = Path(name)
     if path.suffix not in {".yaml", ".yml"}:
         path = SHIPPED / f"{name}.yaml"
         if not path.is_file():
             hint = f"shipped: {', '.join(shipped_recipes())}; or give the path of a .yaml file"
             raise ConfigError(f"no recipe named {name!r}", hint)
+    return path
+
+
+def load_recipe(name: str) -> Recipe:
+    """Read a recipe by its shipped name or by the path of a YAML file. Raises ConfigError."""
+    path = recipe_path(name)
     if not _NAME.fullmatch(path.stem):
         raise ConfigError(f"{path}: its name must fit {_NAME.pattern}", "rename the file")
     file = read_yaml(path)
@@ -61,6 +68,7 @@ def load_recipe(name: str) -> Recipe:
 
 def _recipe(path: Path, parsed: RecipeFile) -> Recipe:
     export, build, head = parsed.export, parsed.compile, parsed.optimize.head
+    check = parsed.check
     mean, std = parsed.preprocess.mean, parsed.preprocess.std
     return Recipe(
         name=path.stem,
@@ -83,8 +91,12 @@ def _recipe(path: Path, parsed: RecipeFile) -> Recipe:
             Target(build.target_hardware, build.npu_mode),
             _images(path, build.calibration),
             build.calibration_method,
+            None if build.precision_analysis == "off" else build.precision_analysis,
             build.timeout,
             build.pulsar2,
+        ),
+        check=CheckSpec(
+            check.images, check.timeout, check.min_agreement, check.min_miou, check.min_cosine
         ),
         run=RunSpec(parsed.run.warmup, parsed.run.iterations, parsed.run.timeout),
         evaluation=_images(path, parsed.evaluation),

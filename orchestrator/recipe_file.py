@@ -96,6 +96,9 @@ class _Compile(_Model):
     npu_mode: Literal["NPU1", "NPU2", "NPU3", "NPU4"] = "NPU3"
     calibration: ImagesFile = Field(default_factory=ImagesFile)
     calibration_method: Literal["MinMax", "Percentile", "MSE", "KL"] = "MinMax"
+    precision_analysis: Literal["off", "PerLayer", "EndToEnd"] = Field(
+        "off", description="similarity of every layer to the float model; takes minutes"
+    )
     timeout: _Seconds = Field(7200, description="seconds")
     pulsar2: dict[str, JsonValue] = Field(
         default_factory=dict, description="raw keys merged over the build config"
@@ -107,6 +110,18 @@ class _Compile(_Model):
         if taken := sorted(_OURS & set(keys)):
             raise ValueError(f"{', '.join(taken)}: set by orch; use the recipe's own keys")
         return keys
+
+
+class _Check(_Model):
+    """What the compiled model must do under `pulsar2 run` before any board gets it."""
+
+    images: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        4, description="evaluation images it runs on; 0 leaves the check out"
+    )
+    timeout: _Seconds = Field(3600, description="seconds")
+    min_agreement: _Share | None = Field(None, description="pixel agreement with the float model")
+    min_miou: _Share | None = Field(None, description="mIoU against the float model")
+    min_cosine: _Share | None = Field(None, description="of every float output")
 
 
 class _Run(_Model):
@@ -139,6 +154,7 @@ class RecipeFile(_Model):
     preprocess: _Preprocess
     optimize: _Optimize = Field(default_factory=_Optimize)
     compile: _Compile = Field(default_factory=_Compile)
+    check: _Check = Field(default_factory=_Check)
     run: _Run = Field(default_factory=_Run)
     evaluation: ImagesFile = Field(default_factory=lambda: ImagesFile(size=16))
     gates: _Gates = Field(default_factory=_Gates)

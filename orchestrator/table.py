@@ -31,6 +31,16 @@ COLUMNS = (
 EMPTY = "-"
 
 
+#: The accuracy of the float model, of `pulsar2 run` on this host, and of every board.
+ACCURACY_COLUMNS = (
+    ("who", False),
+    ("images", True),
+    ("agreement", True),
+    ("mIoU", True),
+    ("cosine", True),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """One sentence on a run, and what failed of it."""
@@ -75,6 +85,32 @@ def table_row(run: RunRecord, outcome: BoardOutcome) -> tuple[str, ...]:
         EMPTY if agreed is None else f"{agreed.miou:.3f}",
         *verdict,
     )
+
+
+def accuracy_rows(run: RunRecord, outcomes: Sequence[BoardOutcome]) -> list[tuple[str, ...]]:
+    """Give the cells under ACCURACY_COLUMNS; all figures are against the float model."""
+    rows: list[tuple[str, ...]] = []
+    checked = run.summary.get("check")
+    if isinstance(checked, dict):
+        simulated = " (simulated)" if checked.get("simulated") is True else ""
+        images, cosine = _text(checked, "images"), _decimals(checked.get("cosine"), 5)
+        agreed = _decimals(checked.get("agreement"), None)
+        rows.append(
+            (f"pulsar2 run{simulated}", images, agreed, _decimals(checked.get("miou"), 3), cosine)
+        )
+    for outcome in outcomes:
+        if (agreed_on := outcome.agreement) is not None:
+            simulated = " (simulated)" if outcome.simulated else ""
+            share, miou = f"{agreed_on.pixel_agreement:.2%}", f"{agreed_on.miou:.3f}"
+            rows.append((f"{outcome.board}{simulated}", str(agreed_on.images), share, miou, EMPTY))
+    return [("float ONNX", EMPTY, "reference", EMPTY, EMPTY), *rows] if rows else []
+
+
+def _decimals(value: Json, digits: int | None) -> str:
+    """Format a figure with its number of decimals; None: as a share of one hundred."""
+    if not isinstance(value, int | float):
+        return EMPTY
+    return f"{value:.2%}" if digits is None else f"{value:.{digits}f}"
 
 
 def verdict_text(outcome: BoardOutcome) -> str:

@@ -7,13 +7,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.actions import Workshop
 from orchestrator.backends.docker_toolchain import DockerToolchain
 from orchestrator.backends.engines import DaskEngine, ThreadEngine
 from orchestrator.backends.fabric_connect import FabricConnect
 from orchestrator.backends.fsspec_blobs import FsspecBlobs
 from orchestrator.backends.local_toolchain import LocalToolchain
 from orchestrator.backends.sql_ledger import SqlLedger
-from orchestrator.building import Workshop
 from orchestrator.cache import Cache
 from orchestrator.domain import ToolchainSpec
 from orchestrator.errors import ConfigError

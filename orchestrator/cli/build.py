@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,18 +16,15 @@ from orchestrator.cli.options import (
     JsonOption,
     RecipeOption,
     ToolchainOption,
-    new_run,
     open_job,
     open_ledger,
 )
-from orchestrator.clock import now
-from orchestrator.errors import INTERRUPTED, OrchError
+from orchestrator.cli.runs import ended, new_run, recorded
 from orchestrator.overrides import Overrides
 
 if TYPE_CHECKING:
-    from orchestrator.backends.sql_ledger import SqlLedger
     from orchestrator.building import Built
-    from orchestrator.domain import Json, RunRecord
+    from orchestrator.domain import Json
 
 IterationsOption = Annotated[
     int | None, typer.Option("--iterations", min=1, help="Timed inferences per board.")
@@ -111,9 +105,9 @@ def build(
     started = new_run("build", job.fleet.name, job.recipe.name)
     with open_ledger(job.place) as ledger, progress() as shown:
         shop = make_workshop(job.place, ledger, job.toolchain, shown)
-        with _recorded(ledger, started) as ending:
+        with recorded(ledger, started) as ending:
             built = build_recipe(job.recipe, shop, started.run_id)
-            ending.run = _ended(started, 0)
+            ending.run = ended(started, 0)
     _print_built(job, built, started.run_id, json=json)
 
 
@@ -131,7 +125,7 @@ def _print_built(job: Job, built: Built, run_id: str, *, json: bool) -> None:
                 "facts": dict(action.facts),
                 "outputs": {role: item.sha256 for role, item in action.outputs.items()},
             }
-            for action in (built.exported, built.optimized, built.compiled)
+            for action in built.actions
         }
         print_json({"run_id": run_id, "release_id": release.release_id, "stages": stages})
         return
@@ -165,7 +159,7 @@ def _work_on_fleet(
     with open_ledger(place) as ledger, progress() as shown:
         shop = make_workshop(place, ledger, job.toolchain, shown)
         crew = make_crew(place, ledger, engine, shown)
-        with _recorded(ledger, started) as ending:
+        with recorded(ledger, started) as ending:
             built = build_recipe(job.recipe, shop, started.run_id)
             with simulated(place.simulation, job.fleet.boards, shown) as boards:
                 finished = deploy_fleet(
@@ -180,31 +174,3 @@ def _work_on_fleet(
             ending.run = finished.run
     print_report(finished.run, finished.outcomes, finished.folder, json=json)
     raise typer.Exit(finished.run.exit_code or 0)
-
-
-@dataclass(slots=True)
-class _Ending:
-    """How a run ended, as far as is known."""
-
-    run: RunRecord
-
-
-@contextmanager
-def _recorded(ledger: SqlLedger, started: RunRecord) -> Iterator[_Ending]:
-    """Keep in the ledger that a run began, and how it ended, whatever happens."""
-    ledger.start_run(started)
-    ending = _Ending(_ended(started, 1))
-    try:
-        yield ending
-    except OrchError as error:
-        ending.run = _ended(started, error.exit_code)
-        raise
-    except KeyboardInterrupt:
-        ending.run = _ended(started, INTERRUPTED)
-        raise
-    finally:
-        ledger.finish_run(ending.run)
-
-
-def _ended(run: RunRecord, exit_code: int) -> RunRecord:
-    return replace(run, finished_at=now(), exit_code=exit_code)

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from orchestrator import __version__
-from orchestrator.cli import boards, build, inspect, report, simulate, why
+from orchestrator.cli import boards, build, inspect, report, simulate, tune, why
 from orchestrator.cli.options import JsonOption
 from orchestrator.errors import INTERRUPTED, OrchError
 
@@ -33,6 +33,7 @@ app.add_typer(boards.app, name="fleet")
 app.add_typer(simulate.app, name="sim")
 app.command("inspect")(inspect.inspect)
 app.command("why")(why.why)
+app.command("tune")(tune.tune)
 app.command("schema")(inspect.schema)
 
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from orchestrator.backends.sql_ledger import SqlLedger
-    from orchestrator.domain import Fleet, Recipe, RunRecord, ToolchainSpec
+    from orchestrator.domain import Fleet, Recipe, ToolchainSpec
     from orchestrator.overrides import Overrides
     from orchestrator.wiring import Workplace
 
@@ -92,14 +91,3 @@ def open_ledger(place: Workplace, *, keep: bool = True) -> Iterator[SqlLedger]:
         yield ledger
     finally:
         ledger.close()
-
-
-def new_run(command: str, fleet: str, recipe: str) -> RunRecord:
-    """Name a run that starts now."""
-    from orchestrator.domain import RunRecord
-
-    now = datetime.now(UTC)
-    run_id = f"{now:%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
-    return RunRecord(
-        run_id, command, fleet, recipe, now.isoformat(timespec="seconds"), None, None, {}
-    )

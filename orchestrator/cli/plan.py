@@ -13,7 +13,7 @@ from orchestrator.explain import explain_stages, in_words
 from orchestrator.pulsar2.build_config import build_argv, build_config
 from orchestrator.wiring import make_toolchain
 
-_STAGES = ("export", "optimize", "compile")
+_STAGES = ("export", "optimize", "compile", "check")
 
 
 def print_plan(job: Job, *, json: bool) -> None:

@@ -53,7 +53,7 @@ def print_report(
     """Print the table of a run, what failed of it and one sentence."""
     from orchestrator.cli.console import out, print_json, print_table
     from orchestrator.stages.report import report_json
-    from orchestrator.table import COLUMNS, table_row
+    from orchestrator.table import ACCURACY_COLUMNS, COLUMNS, accuracy_rows, table_row
 
     if json:
         print_json(report_json(run, outcomes))
@@ -62,6 +62,11 @@ def print_report(
     title = f"{run.recipe} on fleet {run.fleet}, run {run.run_id}"
     header = [name for name, _ in COLUMNS]
     print_table(title, header, [table_row(run, one) for one in outcomes], console=console)
+    if accuracy := accuracy_rows(run, outcomes):
+        names = [name for name, _ in ACCURACY_COLUMNS]
+        console.print()
+        print_table("Accuracy against the float model", names, accuracy, console=console)
+        console.print()
     for outcome in outcomes:
         if outcome.error:
             console.print(f"failed  {outcome.error}", markup=False, soft_wrap=True)

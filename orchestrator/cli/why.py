@@ -31,6 +31,7 @@ class CachedStage(StrEnum):
     EXPORT = "export"
     OPTIMIZE = "optimize"
     COMPILE = "compile"
+    CHECK = "check"
 
 
 def why(

@@ -68,13 +68,31 @@ class ImageSource:
 
 @dataclass(frozen=True, slots=True)
 class CompileSpec:
-    """What `pulsar2 build` is asked for; `pulsar2` holds raw keys merged over the config."""
+    """What `pulsar2 build` is asked for; `pulsar2` holds raw keys merged over the config.
+
+    `precision_analysis` is `PerLayer`, `EndToEnd`, or None for none.
+    """
 
     target: Target
     calibration: ImageSource
     calibration_method: str
+    precision_analysis: str | None
     timeout_s: float
     pulsar2: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSpec:
+    """What the compiled model must do under `pulsar2 run`; `images` 0 leaves it out.
+
+    The rules are against the float model; `None` is no rule.
+    """
+
+    images: int
+    timeout_s: float
+    min_agreement: float | None
+    min_miou: float | None
+    min_cosine: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +123,7 @@ class Recipe:
     preprocess: Preprocess
     head: HeadSpec
     compile: CompileSpec
+    check: CheckSpec
     run: RunSpec
     evaluation: ImageSource
     gates: Gates

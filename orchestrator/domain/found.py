@@ -94,6 +94,22 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputDifference:
+    """One output of the compiled model under `pulsar2 run` against the float model's.
+
+    Attributes:
+        dtype: numpy's name of the compiled output's type.
+        cosine: similarity over all images; None for class ids and for outputs that are all zero.
+        max_abs_error: largest difference; None for class ids.
+    """
+
+    name: str
+    dtype: str
+    cosine: float | None
+    max_abs_error: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """The timed inferences of one model on one board; raw, in ns, warm-up and first run apart."""
 

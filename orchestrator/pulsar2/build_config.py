@@ -52,7 +52,7 @@ def build_config(recipe: Recipe) -> dict[str, Json]:
         ],
         "compiler": {"check": 0},
     }
-    return _merge(config, dict(recipe.compile.pulsar2))
+    return merge(config, dict(recipe.compile.pulsar2))
 
 
 def build_argv(recipe: Recipe) -> list[str]:
@@ -74,11 +74,11 @@ def build_argv(recipe: Recipe) -> list[str]:
     ]
 
 
-def _merge(base: dict[str, Json], over: dict[str, Json]) -> dict[str, Json]:
+def merge(base: dict[str, Json], over: dict[str, Json]) -> dict[str, Json]:
     """Put `over` on `base`: objects are merged key by key, everything else is replaced."""
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
         both = isinstance(below, dict) and isinstance(value, dict)
-        merged[key] = _merge(below, value) if both else value  # type: ignore[arg-type]
+        merged[key] = merge(below, value) if both else value  # type: ignore[arg-type]
     return merged

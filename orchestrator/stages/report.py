@@ -11,7 +11,7 @@ from pathlib import Path
 from orchestrator.domain import BoardOutcome, Json, RunRecord
 from orchestrator.hashing import as_json
 from orchestrator.latency import summarise
-from orchestrator.table import COLUMNS, EMPTY, table_row
+from orchestrator.table import ACCURACY_COLUMNS, COLUMNS, EMPTY, accuracy_rows, table_row
 
 #: Raised by one with every change of the JSON report.
 REPORT_VERSION = 1
@@ -58,14 +58,25 @@ def _markdown(
         lines += ["", "**Simulated boards**: the times are of a host CPU, not of an NPU."]
     lines += [
         "",
-        "| " + " | ".join(name for name, _ in COLUMNS) + " |",
-        "| " + " | ".join("---:" if number else "---" for _, number in COLUMNS) + " |",
-        *("| " + " | ".join(map(_plain, row)) + " |" for row in rows),
+        *_markdown_table(COLUMNS, rows),
     ]
+    if accuracy := accuracy_rows(run, outcomes):
+        lines += ["", "## Accuracy against the float model", ""]
+        lines += _markdown_table(ACCURACY_COLUMNS, accuracy)
     failures = [f"- {_plain(outcome.error)}" for outcome in outcomes if outcome.error]
     if failures:
         lines += ["", "## Failures", "", *failures]
     return "\n".join(lines) + "\n"
+
+
+def _markdown_table(
+    columns: Sequence[tuple[str, bool]], rows: Sequence[tuple[str, ...]]
+) -> list[str]:
+    return [
+        "| " + " | ".join(name for name, _ in columns) + " |",
+        "| " + " | ".join("---:" if number else "---" for _, number in columns) + " |",
+        *("| " + " | ".join(map(_plain, row)) + " |" for row in rows),
+    ]
 
 
 def _plain(text: str) -> str:

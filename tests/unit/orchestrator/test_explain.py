@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from orchestrator.actions import Sources
 from orchestrator.backends.fsspec_blobs import FsspecBlobs
 from orchestrator.backends.sql_ledger import SqlLedger
-from orchestrator.building import Sources
 from orchestrator.cache import Cache, Explanation, Produced, Wanted
 from orchestrator.checkpoint import FoundCheckpoint
 from orchestrator.domain import Recipe, ToolchainIdentity
 from orchestrator.explain import explain_stages, in_words
-from orchestrator.plan import compile_wanted, export_wanted, optimize_wanted
+from orchestrator.plan import check_wanted, compile_wanted, export_wanted, optimize_wanted
 from orchestrator.seams import Progress
 
 SOURCES = Sources(
@@ -35,7 +36,7 @@ def do(cache: Cache, wanted: Wanted, progress: Progress) -> str:
 
     def make(folder: Path) -> Produced:
         (folder / "f").write_text(wanted.stage)
-        return Produced({"onnx": folder / "f"}, {})
+        return Produced({"onnx": folder / "f", "axmodel": folder / "f"}, {})
 
     return cache.do(wanted, "r", progress, make)[0].outputs["onnx"].sha256
 
@@ -55,8 +56,22 @@ def test_the_list_ends_with_the_first_miss(
     graph = do(cache, optimize_wanted(recipe, onnx, "e"), progress)
     assert told(recipe, cache)[2:] == [("compile", False)]
 
+    axmodel = do(cache, compile_wanted(recipe, graph, "k", SOURCES.toolchain), progress)
+    assert told(recipe, cache)[2:] == [("compile", True), ("check", False)]
+
+    do(cache, check_wanted(recipe, graph, axmodel, "e", SOURCES.toolchain), progress)
+    assert told(recipe, cache)[2:] == [("compile", True), ("check", True)]
+
+
+def test_a_check_that_is_left_out_is_not_explained(
+    recipe: Recipe, cache: Cache, progress: Progress
+) -> None:
+    recipe = replace(recipe, check=replace(recipe.check, images=0))
+    onnx = do(cache, export_wanted(recipe, SOURCES.checkpoint, "e"), progress)
+    graph = do(cache, optimize_wanted(recipe, onnx, "e"), progress)
     do(cache, compile_wanted(recipe, graph, "k", SOURCES.toolchain), progress)
-    assert told(recipe, cache) == [("export", True), ("optimize", True), ("compile", True)]
+
+    assert [stage for stage, _ in told(recipe, cache)] == ["export", "optimize", "compile"]
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_an_image_folder_is_relative_to_the_recipe(tmp_path: Path, recipe_text: 
     [
         ("warmup", "warmpu", "8: run.warmpu: unknown key", "did you mean 'warmup'?"),
         ("mean:", "maen:", "5: preprocess.maen: unknown key", "did you mean 'mean'?"),
-        ("run:", "zzzzz: 1\nrun:", "8: zzzzz: unknown key", "known keys: checkpoint, "),
+        ("run:", "zzzzz: 1\nrun:", "8: zzzzz: unknown key", "known keys: check, checkpoint, "),
         ("iterations: 5", "iterations: 0", "8: run.iterations: input should be greater", ""),
         ("iterations: 5", "iterations: 5.5", "8: run.iterations: input should be a valid int", ""),
         ("iterations: 5", "iterations: true", "8: run.iterations: input should be a valid", ""),

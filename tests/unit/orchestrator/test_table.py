@@ -10,11 +10,12 @@ from orchestrator.domain import (
     BoardOutcome,
     Delivery,
     Gates,
+    Json,
     Judged,
     Measurement,
     RunRecord,
 )
-from orchestrator.table import COLUMNS, summarise_run, table_row, verdict_text
+from orchestrator.table import COLUMNS, accuracy_rows, summarise_run, table_row, verdict_text
 
 RUN = RunRecord(
     "r", "deploy", "f", "small", "t", None, None, {"pulsar2": "5.2", "target": "AX650/NPU3"}
@@ -128,3 +129,27 @@ def test_a_failed_board_counts_more_than_a_failed_gate() -> None:
     assert summarise_run([outcome()], NO_GATES).exit_code == 0
     assert summarise_run([outcome()], strict).exit_code == 3
     assert summarise_run([outcome(), failed], strict).exit_code == 1
+
+
+def test_float_and_pulsar2_run_and_boards_stand_under_each_other() -> None:
+    checked: dict[str, Json] = {
+        "images": 4,
+        "agreement": 0.99,
+        "miou": 0.95,
+        "cosine": 0.9991,
+        "simulated": True,
+    }
+    run = replace(RUN, summary={**RUN.summary, "check": checked})
+
+    assert accuracy_rows(run, [outcome(simulated=True), outcome("b2")]) == [
+        ("float ONNX", "-", "reference", "-", "-"),
+        ("pulsar2 run (simulated)", "4", "99.00%", "0.950", "0.99910"),
+        ("b1 (simulated)", "1", "97.00%", "0.900", "-"),
+        ("b2", "1", "97.00%", "0.900", "-"),
+    ]
+
+
+def test_where_nothing_was_compared_there_is_no_accuracy() -> None:
+    lost = BoardOutcome("b1", False, {}, error_code="UNREACHABLE", error="gone")
+
+    assert accuracy_rows(RUN, [lost]) == []

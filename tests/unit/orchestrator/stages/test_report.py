@@ -49,11 +49,15 @@ def test_the_csv_has_a_line_per_board_with_empty_cells_empty(tmp_path: Path) -> 
     assert (second["verdict"], second["error"]) == ("failed: UNREACHABLE", "b2: it said | \nä")
 
 
-def test_the_markdown_is_one_table_with_the_failures_below(tmp_path: Path) -> None:
+def test_the_markdown_is_a_table_of_boards_with_accuracy_and_failures_below(tmp_path: Path) -> None:
     _, _, path = write_report(RUN, [MEASURED, LOST], tmp_path)
 
     lines = path.read_text(encoding="utf-8").splitlines()
-    rows = [line for line in lines if line.startswith("|")]
+    accuracy = lines.index("## Accuracy against the float model")
+    assert [line.split("|")[1].strip() for line in lines[accuracy:] if line.startswith("|")] == [
+        *("who", "---", "float ONNX", "b1")
+    ]
+    rows = [line for line in lines[:accuracy] if line.startswith("|")]
     assert len(rows) == 4
     assert {row.count("|") for row in rows} == {len(COLUMNS) + 1}
     assert "## Failures" in lines

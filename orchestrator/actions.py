@@ -1,0 +1,236 @@
+"""Each stage as a cached action: what it depends on, how it is done, what is worth keeping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+
+from orchestrator.cache import Cache, Produced, Wanted
+from orchestrator.checkpoint import FoundCheckpoint
+from orchestrator.domain import ActionRecord, Json, Recipe, ToolchainIdentity
+from orchestrator.errors import ConfigError
+from orchestrator.hashing import as_json
+from orchestrator.images import load_images
+from orchestrator.plan import check_wanted, compile_wanted, export_wanted, optimize_wanted
+from orchestrator.release import evaluation_images
+from orchestrator.seams import Blobs, Progress, Toolchain
+from orchestrator.stages.check import Checked, check
+from orchestrator.stages.compile import Compiled, compile_model
+from orchestrator.stages.export import export
+from orchestrator.stages.optimize import optimize
+
+#: Float inference is slow where models are large: the checks need not see every image.
+CHECK_IMAGES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Everything a build starts from, found and named before any work is paid for."""
+
+    checkpoint: FoundCheckpoint
+    evaluation: str
+    calibration: str
+    toolchain: ToolchainIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What building needs of the world."""
+
+    cache: Cache
+    blobs: Blobs
+    toolchain: Toolchain
+    progress: Progress
+    logs: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One recipe to be built in one run."""
+
+    recipe: Recipe
+    sources: Sources
+    shop: Workshop
+    run_id: str
+
+
+def _do(task: Task, wanted: Wanted, make: Callable[[Path], Produced]) -> tuple[ActionRecord, bool]:
+    """Have an action, and say how it went."""
+    action, hit = task.shop.cache.do(wanted, task.run_id, task.shop.progress, make)
+    how = "cached" if hit else f"done in {action.seconds:.1f} s"
+    task.shop.progress.event(wanted.stage, f"{how}: {action.facts.get('summary')}")
+    return action, hit
+
+
+def export_action(task: Task) -> tuple[ActionRecord, bool]:
+    """Have the ONNX file of the checkpoint, and say whether it was there already."""
+    recipe, sources, shop = task.recipe, task.sources, task.shop
+
+    def make(folder: Path) -> Produced:
+        _need("torch", "transformers", "onnxruntime", stage="export")
+        shop.progress.event("export", f"{recipe.checkpoint.source} at opset {recipe.export.opset}")
+        commit, revision = sources.checkpoint.commit, recipe.checkpoint.revision
+        if commit is not None and commit != revision:
+            moving = f"revision {revision or 'main'} may move; it is commit {commit} now"
+            shop.progress.event("export", f"{moving}: pin it with checkpoint.revision")
+        images = list(islice(evaluation_images(recipe), CHECK_IMAGES))
+        done = export(recipe, sources.checkpoint.folder, images, folder)
+        facts: dict[str, Json] = {
+            "summary": f"{_megabytes(done.path)}, against torch on {done.images} images: "
+            f"max abs difference {done.max_abs_diff:.1e}, ArgMax agreement {done.agreement:.2%}",
+            "max_abs_diff": done.max_abs_diff,
+            "agreement": done.agreement,
+            "ops": dict(done.ops),
+            "commit": sources.checkpoint.commit,
+        }
+        return Produced({"onnx": done.path}, facts)
+
+    wanted = export_wanted(recipe, sources.checkpoint, sources.evaluation)
+    return _do(task, wanted, make)
+
+
+def optimize_action(task: Task, exported: ActionRecord) -> tuple[ActionRecord, bool]:
+    """Have the simplified graph with its head."""
+    recipe, sources, shop = task.recipe, task.sources, task.shop
+    source = exported.outputs["onnx"].sha256
+
+    def make(folder: Path) -> Produced:
+        _need("onnxsim", "onnx_graphsurgeon", "onnxruntime", stage="optimize")
+        shop.progress.event("optimize", f"onnxsim, head {recipe.head.op}")
+        with shop.blobs.open(source) as onnx:
+            done = optimize(recipe, onnx, evaluation_images(recipe), CHECK_IMAGES, folder)
+        shop.progress.table(
+            f"Operators of {recipe.name}",
+            ("operator", "exported", "simplified"),
+            op_rows(done.ops_before, done.ops_after),
+        )
+        facts: dict[str, Json] = {
+            "summary": f"{sum(done.ops_before.values())} → {sum(done.ops_after.values())} nodes, "
+            f"agreement {done.agreement:.2%} on {done.checked_images} images, "
+            f"head {recipe.head.op}",
+            "agreement": done.agreement,
+            "ops_before": dict(done.ops_before),
+            "ops_after": dict(done.ops_after),
+        }
+        return Produced({"onnx": done.path, "reference": done.reference}, facts)
+
+    wanted = optimize_wanted(recipe, source, sources.evaluation)
+    return _do(task, wanted, make)
+
+
+def compile_action(task: Task, optimized: ActionRecord) -> tuple[ActionRecord, bool]:
+    """Have the axmodel."""
+    recipe, sources, shop = task.recipe, task.sources, task.shop
+    source = optimized.outputs["onnx"].sha256
+    log = task.shop.logs / task.run_id / "compile.log"
+
+    def make(folder: Path) -> Produced:
+        _, _, height, width = recipe.export.shape
+        images = load_images(recipe.compile.calibration, "calibration", height, width)
+        with shop.blobs.open(source) as onnx:
+            done = compile_model(
+                recipe,
+                onnx,
+                images,
+                shop.toolchain,
+                sources.toolchain,
+                shop.progress,
+                folder=folder,
+                log=log,
+            )
+        facts = compile_facts(done, sources.toolchain, log)
+        return Produced({"axmodel": done.axmodel, "sidecar": done.sidecar, "log": log}, facts)
+
+    wanted = compile_wanted(recipe, source, sources.calibration, sources.toolchain)
+    return _do(task, wanted, make)
+
+
+def check_action(
+    task: Task, optimized: ActionRecord, compiled: ActionRecord
+) -> tuple[ActionRecord, bool]:
+    """Have the comparison of the axmodel with the float model."""
+    recipe, sources, shop = task.recipe, task.sources, task.shop
+    onnx, axmodel = optimized.outputs["onnx"].sha256, compiled.outputs["axmodel"].sha256
+    log = task.shop.logs / task.run_id / "check.log"
+
+    def make(folder: Path) -> Produced:
+        _need("onnxruntime", stage="check")
+        images = list(islice(evaluation_images(recipe), recipe.check.images))
+        with shop.blobs.open(onnx) as graph, shop.blobs.open(axmodel) as model:
+            done = check(
+                recipe,
+                graph,
+                model,
+                images,
+                shop.toolchain,
+                sources.toolchain,
+                shop.progress,
+                folder=folder,
+                log=log,
+            )
+        facts = _check_facts(done, sources.toolchain, log)
+        return Produced({"class_maps": done.class_maps, "log": log}, facts)
+
+    wanted = check_wanted(recipe, onnx, axmodel, sources.evaluation, sources.toolchain)
+    return _do(task, wanted, make)
+
+
+def compile_facts(done: Compiled, made_by: ToolchainIdentity, log: Path) -> dict[str, Json]:
+    """Give what is worth keeping of a build."""
+    header = done.header
+    simulated = ", SIMULATED" if header.simulated else ""
+    return {
+        "summary": f"{_megabytes(done.axmodel)} axmodel for {header.target} by pulsar2 "
+        f"{header.pulsar2_version} ({header.pulsar2_commit}){simulated}",
+        "hardware": header.target.hardware,
+        "npu_mode": header.target.npu_mode,
+        "pulsar2_version": header.pulsar2_version,
+        "pulsar2_commit": header.pulsar2_commit,
+        "toolchain_digest": made_by.digest,
+        "simulated": header.simulated,
+        "macs": done.facts.macs,
+        "max_cycle": done.facts.max_cycle,
+        "subgraphs": done.facts.subgraphs,
+        "log": str(log),
+    }
+
+
+def _check_facts(done: Checked, made_by: ToolchainIdentity, log: Path) -> dict[str, Json]:
+    agreed = done.agreement
+    worst = min((one.cosine for one in done.outputs if one.cosine is not None), default=None)
+    cosine = "" if worst is None else f", cosine {worst:.5f}"
+    simulated = ", SIMULATED" if made_by.simulated else ""
+    return {
+        "summary": f"pulsar2 run against float on {agreed.images} images: agreement "
+        f"{agreed.pixel_agreement:.2%}, mIoU {agreed.miou:.3f}{cosine}{simulated}",
+        "images": agreed.images,
+        "agreement": agreed.pixel_agreement,
+        "miou": agreed.miou,
+        "cosine": worst,
+        "outputs": as_json(done.outputs),
+        "simulated": made_by.simulated,
+        "log": str(log),
+    }
+
+
+def op_rows(before: Mapping[str, int], after: Mapping[str, int]) -> list[tuple[str, str, str]]:
+    """Give the op table: every operator with its counts before and after."""
+    names = sorted({*before, *after})
+    return [(name, str(before.get(name, 0)), str(after.get(name, 0))) for name in names]
+
+
+def _need(*modules: str, stage: str) -> None:
+    """Refuse to start a stage whose packages are not installed. Raises ConfigError."""
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise ConfigError(
+            f"{stage} needs {', '.join(missing)}, which this host does not have",
+            "pip install 'orch[export]', or use a ledger and blobs that a build host has filled",
+        )
+
+
+def _megabytes(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.2f} MB"
