@@ -16,9 +16,9 @@ from orchestrator.hashing import as_json
 from orchestrator.images import load_images
 from orchestrator.plan import check_wanted, compile_wanted, export_wanted, optimize_wanted
 from orchestrator.release import evaluation_images
-from orchestrator.seams import Blobs, Progress, Toolchain
+from orchestrator.seams import Bench, Blobs, Progress, Toolchain
 from orchestrator.stages.check import Checked, check
-from orchestrator.stages.compile import Compiled, compile_model
+from orchestrator.stages.compile import Made, compile_model
 from orchestrator.stages.export import export
 from orchestrator.stages.optimize import optimize
 
@@ -131,18 +131,10 @@ def compile_action(task: Task, optimized: ActionRecord) -> tuple[ActionRecord, b
         _, _, height, width = recipe.export.shape
         images = load_images(recipe.compile.calibration, "calibration", height, width)
         with shop.blobs.open(source) as onnx:
-            done = compile_model(
-                recipe,
-                onnx,
-                images,
-                shop.toolchain,
-                sources.toolchain,
-                shop.progress,
-                folder=folder,
-                log=log,
-            )
-        facts = compile_facts(done, sources.toolchain, log)
-        return Produced({"axmodel": done.axmodel, "sidecar": done.sidecar, "log": log}, facts)
+            bench = Bench(shop.toolchain, sources.toolchain, shop.progress, folder, log)
+            done = compile_model(recipe, onnx, images, bench)
+        facts = compile_facts(done.made, sources.toolchain, log)
+        return Produced({"axmodel": done.made.axmodel, "sidecar": done.sidecar, "log": log}, facts)
 
     wanted = compile_wanted(recipe, source, sources.calibration, sources.toolchain)
     return _do(task, wanted, make)
@@ -160,17 +152,8 @@ def check_action(
         _need("onnxruntime", stage="check")
         images = list(islice(evaluation_images(recipe), recipe.check.images))
         with shop.blobs.open(onnx) as graph, shop.blobs.open(axmodel) as model:
-            done = check(
-                recipe,
-                graph,
-                model,
-                images,
-                shop.toolchain,
-                sources.toolchain,
-                shop.progress,
-                folder=folder,
-                log=log,
-            )
+            bench = Bench(shop.toolchain, sources.toolchain, shop.progress, folder, log)
+            done = check(recipe, graph, model, images, bench)
         facts = _check_facts(done, sources.toolchain, log)
         return Produced({"class_maps": done.class_maps, "log": log}, facts)
 
@@ -178,7 +161,7 @@ def check_action(
     return _do(task, wanted, make)
 
 
-def compile_facts(done: Compiled, made_by: ToolchainIdentity, log: Path) -> dict[str, Json]:
+def compile_facts(done: Made, made_by: ToolchainIdentity, log: Path) -> dict[str, Json]:
     """Give what is worth keeping of a build."""
     header = done.header
     simulated = ", SIMULATED" if header.simulated else ""

@@ -56,7 +56,7 @@ def compile_wanted(
         "stage_version": str(STAGE_VERSIONS["compile"]),
         "onnx": onnx_sha256,
         "calibration": calibration,
-        "argv": " ".join(build_argv(recipe)),
+        "argv": " ".join(build_argv(recipe.compile.target)),
         "config": canonical_json(build_config(recipe)),
         "toolchain_version": toolchain.version,
         "toolchain_commit": toolchain.commit,

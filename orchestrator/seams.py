@@ -162,3 +162,14 @@ class Progress(Protocol):
     def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Show figures that belong together."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where `pulsar2` is run for one action: in a fresh `folder`, with its lines kept in `log`."""
+
+    toolchain: Toolchain
+    identity: ToolchainIdentity
+    progress: Progress
+    folder: Path
+    log: Path

@@ -6,7 +6,7 @@ every toolchain; so the same recipe gives the same config everywhere.
 
 from __future__ import annotations
 
-from orchestrator.domain import Json, Recipe
+from orchestrator.domain import Json, Recipe, Target
 
 MODEL = "input/model.onnx"
 CALIBRATION = "input/calibration.tar"
@@ -55,9 +55,8 @@ def build_config(recipe: Recipe) -> dict[str, Json]:
     return merge(config, dict(recipe.compile.pulsar2))
 
 
-def build_argv(recipe: Recipe) -> list[str]:
+def build_argv(target: Target) -> list[str]:
     """Give the command line of the build."""
-    target = recipe.compile.target
     return [
         "pulsar2",
         "build",

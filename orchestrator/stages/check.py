@@ -12,13 +12,13 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.domain import Agreement, OutputDifference, Recipe, TensorSpec, ToolchainIdentity
+from orchestrator.domain import Agreement, OutputDifference, Recipe, TensorSpec
 from orchestrator.errors import CompileError
 from orchestrator.images import NamedImage, normalise, runtime_input
 from orchestrator.onnx_graph import run_all
 from orchestrator.pulsar2.header import read_header
 from orchestrator.pulsar2.log import find_cause
-from orchestrator.seams import Progress, Toolchain
+from orchestrator.seams import Bench, Progress
 from orchestrator.segmentation import agreement, class_map
 
 MODEL = "input/model.axmodel"
@@ -47,17 +47,8 @@ class Checked:
     class_maps: Path
 
 
-def check(  # noqa: PLR0913 - the stage's inputs, each of its own kind
-    recipe: Recipe,
-    onnx: Path,
-    axmodel: Path,
-    images: Sequence[NamedImage],
-    toolchain: Toolchain,
-    identity: ToolchainIdentity,
-    progress: Progress,
-    *,
-    folder: Path,
-    log: Path,
+def check(
+    recipe: Recipe, onnx: Path, axmodel: Path, images: Sequence[NamedImage], bench: Bench
 ) -> Checked:
     """Run the axmodel on images and compare every output with the float model's.
 
@@ -65,13 +56,14 @@ def check(  # noqa: PLR0913 - the stage's inputs, each of its own kind
         CompileError: `pulsar2 run` failed, or left something else than the model's outputs.
         DeadlineError, ToolchainError: from the toolchain.
     """
+    folder, log, identity = bench.folder, bench.log, bench.identity
     header = read_header(axmodel)
     _write_inputs(recipe, axmodel, images, folder)
-    progress.event("check", f"pulsar2 run on {len(images)} images")
+    bench.progress.event("check", f"pulsar2 run on {len(images)} images")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as stream:
-        keep = partial(_keep_line, stream, progress, len(images))
-        result = toolchain.run(list(ARGV), folder, keep, recipe.check.timeout_s)
+        keep = partial(_keep_line, stream, bench.progress, len(images))
+        result = bench.toolchain.run(list(ARGV), folder, keep, recipe.check.timeout_s)
     if result.returncode != 0:
         raise CompileError(
             f"{recipe.name}: `pulsar2 run` of {identity.name} {identity.version} ended with "

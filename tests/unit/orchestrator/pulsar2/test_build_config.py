@@ -11,7 +11,7 @@ def with_raw(recipe: Recipe, raw: dict[str, Json]) -> Recipe:
 
 
 def test_the_command_names_model_config_and_target(recipe: Recipe) -> None:
-    argv = build_argv(recipe)
+    argv = build_argv(recipe.compile.target)
 
     assert argv[:2] == ["pulsar2", "build"]
     options = dict(zip(argv[2::2], argv[3::2], strict=True))
@@ -25,7 +25,7 @@ def test_the_command_names_model_config_and_target(recipe: Recipe) -> None:
 
 
 def test_paths_are_relative_so_that_a_key_is_the_same_everywhere(recipe: Recipe) -> None:
-    assert not any(word.startswith("/") for word in build_argv(recipe))
+    assert not any(word.startswith("/") for word in build_argv(recipe.compile.target))
 
 
 def test_the_config_takes_bytes_in_and_normalises_inside(recipe: Recipe) -> None:

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, save
 
+from orchestrator import seams
 from orchestrator.domain import CommandResult, Recipe, ToolchainIdentity
 from orchestrator.errors import CompileError
 from orchestrator.images import NamedImage, runtime_input
@@ -70,17 +71,9 @@ class Bench:
         model.write_bytes(self.axmodel)
         _save_argmax(onnx)
         work.mkdir()
-        return check(
-            self.recipe,
-            onnx,
-            model,
-            self.images,
-            runtime,
-            IDENTITY,
-            self.progress,
-            folder=work,
-            log=self.folder / "logs" / "check.log",
-        )
+        log = self.folder / "logs" / "check.log"
+        bench = seams.Bench(runtime, IDENTITY, self.progress, work, log)
+        return check(self.recipe, onnx, model, self.images, bench)
 
     def truth(self, index: int) -> NDArray[np.int32]:
         """What the float model says: the brightest channel of every 4 x 4 block's first pixel."""

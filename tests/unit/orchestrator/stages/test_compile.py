@@ -14,8 +14,9 @@ import pytest
 from orchestrator.domain import CommandResult, Recipe, ToolchainIdentity
 from orchestrator.errors import CompileError, DeadlineError
 from orchestrator.images import NamedImage, normalise
+from orchestrator.seams import Bench as Desk
 from orchestrator.seams import Progress
-from orchestrator.stages.compile import Compiled, compile_model
+from orchestrator.stages import compile as stage
 
 IDENTITY = ToolchainIdentity("t", "5.2", "fa4e0000", "sha256:00", simulated=True)
 LOG = b"\x1b[32mINFO\x1b[0m macs: 1,024\nmax_cycle = 99\n"
@@ -70,21 +71,13 @@ class Bench:
     def log(self) -> Path:
         return self.folder / "logs" / "r" / "compile.log"
 
-    def compile(self, toolchain: FakeToolchain) -> Compiled:
+    def compile(self, toolchain: FakeToolchain) -> stage.Compiled:
         onnx = self.folder / "source.onnx"
         onnx.write_bytes(b"an onnx")
         work = self.folder / "work"
         work.mkdir()
-        return compile_model(
-            self.recipe,
-            onnx,
-            iter(self.images),
-            toolchain,
-            IDENTITY,
-            self.progress,
-            folder=work,
-            log=self.log,
-        )
+        bench = Desk(toolchain, IDENTITY, self.progress, work, self.log)
+        return stage.compile_model(self.recipe, onnx, iter(self.images), bench)
 
 
 @pytest.fixture
@@ -99,9 +92,12 @@ def test_a_build_gives_axmodel_sidecar_facts_and_log(
 ) -> None:
     compiled = bench.compile(FakeToolchain(axmodel().content()))
 
-    assert compiled.axmodel.read_bytes() == axmodel().content()
-    assert (str(compiled.header.target), compiled.header.simulated) == ("AX650/NPU3", True)
-    assert (compiled.facts.macs, compiled.facts.max_cycle) == (1024, 99)
+    assert compiled.made.axmodel.read_bytes() == axmodel().content()
+    assert (str(compiled.made.header.target), compiled.made.header.simulated) == (
+        "AX650/NPU3",
+        True,
+    )
+    assert (compiled.made.facts.macs, compiled.made.facts.max_cycle) == (1024, 99)
     assert bench.log.read_bytes() == LOG
 
 
