@@ -61,7 +61,8 @@ def test_the_layers_that_a_recipe_raises_itself_stay_raised(recipe: Recipe) -> N
 
 
 def tried(agreement: float | None, size: int, cycles: int | None) -> Tried:
-    return Tried(PLAIN, agreement, agreement, size, cycles, error="" if agreement else "it failed")
+    """A row; the size is in kB."""
+    return Tried(PLAIN, agreement, agreement, 1000 * size, cycles, error="" if agreement else "it failed")
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,7 @@ def tried(agreement: float | None, size: int, cycles: int | None) -> Tried:
         ([tried(0.9, 10, 10), tried(0.8, 10, 10)], [True, False]),
         ([tried(0.9, 10, 10), tried(0.8, 9, 10)], [True, True]),
         ([tried(0.9, 10, 10), tried(0.8, 11, 9)], [True, True]),
+        ([tried(0.9, 10, 10), tried(0.900001, 10, 10)], [True, True]),
         ([tried(0.9, 10, 10), tried(0.9, 10, 10)], [True, True]),
         ([tried(None, 0, 0), tried(0.1, 10, 10)], [False, True]),
         ([tried(0.9, 10, None), tried(0.8, 10, None)], [True, False]),
