@@ -4,17 +4,17 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from . import console
 from .axmodel import NEU_KEY, SUBGRAPH, Target, as_bytes, axmodel
 from .failure import ErrorCode, failing_as
-from .faults import Fault, strike_while_tiling
+from .faults import Fault, miscompiled, strike_while_tiling
+from .golden import export_golden
 from .macs import cycles, macs
 from .plan import InputProcessing, Plan
-from .run import escaped
+from .schema import Json
+from .stepping import Tensors
 from .toolversion import ToolVersion
 
 _BARS = (
@@ -23,24 +23,21 @@ _BARS = (
     "assign eu onepass", "assign eu greedy",
 )  # fmt: skip
 _BUILD = "yamain.command.build"
+_COMPILE = f"{_BUILD}:compile_ptq_model"
 
 
 def export_quantized(
-    plan: Plan, quantized: onnx.ModelProto, sample: Mapping[str, NDArray[np.generic]]
+    plan: Plan, quantized: onnx.ModelProto, sample: Tensors, version: ToolVersion
 ) -> None:
-    """Write the quantized model, its settings as JSON, and one sample for debugging."""
+    """Write the quantized model, its settings as JSON, and golden data for debugging."""
     folder = plan.work_dir / "quant"
     path = folder / "quant_axmodel.onnx"
     if path.exists():
         console.say(f"[Warning]File {path} has already exist, quant exporter will overwrite it.")
     path.write_bytes(as_bytes(quantized))
-    _write_json(folder / "quant_axmodel.json", _tensor_configs(quantized))
-    io_folder = folder / "debug" / "io"
-    io_folder.mkdir(parents=True, exist_ok=True)
-    for name, array in sample.items():
-        (io_folder / f"{escaped(name)}.bin").write_bytes(array.tobytes())
+    write_json(folder / "quant_axmodel.json", _tensor_configs(quantized))
     console.say(f"quant.axmodel export success: \n\t{path.absolute()}")
-    console.say(f"===>export io data to folder: {io_folder}")
+    export_golden(quantized, sample, folder / "debug", version)
     console.finished("Building native")
 
 
@@ -51,13 +48,12 @@ def compile_graph(
     processing: Mapping[str, InputProcessing],
     version: ToolVersion,
     fault: Fault,
-) -> None:
-    """Write the axmodel and what lies beside it. Raises CodeException when a fault asks for it."""
+) -> onnx.ModelProto:
+    """Give the axmodel. Raises CodeException when a fault asks for it."""
     count = macs(optimized)
-    place = f"{_BUILD}:compile_ptq_model"
-    console.log("INFO", f"{place}:1102", "group 0 compiler transformation")
-    console.log("INFO", f"{place}:1123", f"group 0 QuantAxModel macs: {count:,}")
-    console.log("INFO", f"{place}:1255", "subgraph [0], group: 0, type: GraphType.NPU")
+    console.log("INFO", f"{_COMPILE}:1102", "group 0 compiler transformation")
+    console.log("INFO", f"{_COMPILE}:1123", f"group 0 QuantAxModel macs: {count:,}")
+    console.log("INFO", f"{_COMPILE}:1255", "subgraph [0], group: 0, type: GraphType.NPU")
     compiler = "yamain.command.npu_backend_compiler:compile:173"
     console.log("INFO", compiler, "compile npu subgraph [0]")
     strike_while_tiling(fault)
@@ -72,25 +68,39 @@ def compile_graph(
     )
     with failing_as(ErrorCode.NPUBackendError):
         target = Target(plan.target_hardware, _header_mode(plan, version, fault))
-        _write(plan, as_bytes(axmodel(runtime, processing, target, version)), fault)
-    console.log("INFO", f"{place}:1365", "fuse 1 subgraph(s)")
+        compiled = miscompiled(runtime) if fault is Fault.MISCOMPILE else runtime
+        return axmodel(compiled, processing, target, version)
 
 
-def _write(plan: Plan, data: bytes, fault: Fault) -> None:
-    compiler = plan.work_dir / "compiler" / "debug" / SUBGRAPH / "b1"
-    compiler.mkdir(parents=True, exist_ok=True)
-    (compiler / "README.txt").write_text(f"{NEU_KEY} is simulated: there is no NPU code\n")
+def write_compiled(plan: Plan, compiled: onnx.ModelProto, fault: Fault) -> None:
+    """Write the axmodel, and say that the build is done."""
+    if fault is not Fault.NO_FILE:
+        plan.output_dir.mkdir(parents=True, exist_ok=True)
+        plan.axmodel.write_bytes(as_bytes(compiled))
+    console.log("INFO", f"{_COMPILE}:1365", "fuse 1 subgraph(s)")
+
+
+def write_context(plan: Plan, config: Mapping[str, Json], version: ToolVersion) -> None:
+    """Write what was asked for, as it was understood, and the folder of the compiler."""
+    folder = compiler_folder(plan)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "README.txt").write_text(f"{NEU_KEY} is simulated: there is no NPU code\n")
     context = {
         "simulated": True,
+        "version": version.version,
+        "commit": version.commit,
+        "config": config,
         "target_hardware": plan.target_hardware,
         "npu_mode": plan.npu_mode,
         "calibration_method": plan.method,
         "output_name": plan.output_name,
     }
-    _write_json(plan.work_dir / "build_context.json", context)
-    if fault is not Fault.NO_FILE:
-        plan.output_dir.mkdir(parents=True, exist_ok=True)
-        plan.axmodel.write_bytes(data)
+    write_json(plan.work_dir / "build_context.json", context)
+
+
+def compiler_folder(plan: Plan) -> Path:
+    """Say where the compiler leaves what it has to show of the one subgraph."""
+    return plan.work_dir / "compiler" / "debug" / SUBGRAPH / "b1"
 
 
 def _header_mode(plan: Plan, version: ToolVersion, fault: Fault) -> str:
@@ -114,5 +124,6 @@ def _tensor_configs(quantized: onnx.ModelProto) -> Mapping[str, object]:
     return {"tensor_configs": configs, "values": {}}
 
 
-def _write_json(path: Path, value: Mapping[str, object]) -> None:
+def write_json(path: Path, value: Mapping[str, object]) -> None:
+    """Write JSON whose bytes depend on the value only."""
     path.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")

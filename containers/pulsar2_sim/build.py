@@ -8,21 +8,44 @@ import onnx
 
 from . import announce, console
 from .archive import extract
-from .assemble import compile_graph, export_quantized
+from .assemble import (
+    compile_graph,
+    compiler_folder,
+    export_quantized,
+    write_compiled,
+    write_context,
+)
 from .axmodel import as_bytes
 from .calibration import Samples, Source, choose
+from .compiler_check import (
+    check_compiled,
+    check_front_end,
+    check_settings,
+    wants_front_end_check,
+)
 from .failure import ErrorCode, failing_as
 from .faults import chosen
 from .frontend import optimize
 from .model import (
+    Tensor,
     check_operators,
     graph_inputs,
     load_model,
     set_input_shapes,
     tensors,
 )
+from .npu_profile import profile, wants_profile, write_profile
 from .observe import observe
-from .plan import Plan, calibrations, input_processing, make_plan, output_permutations
+from .plan import (
+    Calibration,
+    InputProcessing,
+    Plan,
+    calibrations,
+    input_processing,
+    make_plan,
+    output_permutations,
+)
+from .precision_report import analyse_precision
 from .quantize import OP_TYPES, quantize
 from .runtime_graph import runtime_graph
 from .schema import Json
@@ -34,6 +57,7 @@ def build(config: Mapping[str, Json], version: ToolVersion) -> None:
     announce.simulation(config, version)
     fault = chosen()
     plan = make_plan(config, version)
+    checking = check_settings(config)
     model = load_model(plan.model)
     set_input_shapes(model, plan.input_shapes)
     inputs = tensors(graph_inputs(model))
@@ -42,25 +66,40 @@ def build(config: Mapping[str, Json], version: ToolVersion) -> None:
     outputs = tuple(value.name for value in model.graph.output)
     permutations = output_permutations(config, outputs)
     announce.processors(processing, outputs if not permutations else ())
-    with failing_as(ErrorCode.QuantError):
-        sources = [
-            Source(
-                tensor,
-                data,
-                processing[tensor.name],
-                choose(_extract(plan, tensor.name, data.archive), data.size),
-            )
-            for tensor in inputs
-            for data in (calibration[tensor.name],)
-        ]
+    sources = _sources(plan, inputs, calibration, processing)
     announce.model(model, inputs)
     check_operators(model, version)
     console.say(f"{len(sources[0].files)} File(s) Loaded.")
     optimized = _front_end(plan, model)
-    quantized = _quantize(plan, optimized, sources)
+    quantized = _quantize(plan, optimized, sources, version)
+    samples = Samples(sources)
+    if wants_front_end_check(config):
+        check_front_end(optimized, model, samples[0])
+    analyse_precision(plan, config, optimized, quantized, samples)
     runtime = runtime_graph(quantized, processing, permutations)
     announce.processing(inputs, processing, outputs)
-    compile_graph(plan, optimized, runtime, processing, version, fault)
+    compiled = compile_graph(plan, optimized, runtime, processing, version, fault)
+    if wants_profile(config):
+        write_profile(profile(optimized, plan.npu_mode), compiler_folder(plan))
+    check_compiled(checking, compiled, runtime, samples[0])
+    write_context(plan, config, version)
+    write_compiled(plan, compiled, fault)
+
+
+def _sources(
+    plan: Plan,
+    inputs: Sequence[Tensor],
+    calibration: Mapping[str, Calibration],
+    processing: Mapping[str, InputProcessing],
+) -> list[Source]:
+    """Unpack the calibration data of every input and choose its files."""
+    sources = []
+    with failing_as(ErrorCode.QuantError):
+        for tensor in inputs:
+            data = calibration[tensor.name]
+            files = choose(_extract(plan, tensor.name, data.archive), data.size)
+            sources.append(Source(tensor, data, processing[tensor.name], files))
+    return sources
 
 
 def _extract(plan: Plan, name: str, archive: Path) -> list[Path]:
@@ -80,7 +119,9 @@ def _front_end(plan: Plan, model: onnx.ModelProto) -> onnx.ModelProto:
     return optimized
 
 
-def _quantize(plan: Plan, optimized: onnx.ModelProto, sources: Sequence[Source]) -> onnx.ModelProto:
+def _quantize(
+    plan: Plan, optimized: onnx.ModelProto, sources: Sequence[Source], version: ToolVersion
+) -> onnx.ModelProto:
     announce.quant_config(sources, plan.work_dir / "quant" / "dataset")
     with failing_as(ErrorCode.QuantError), tempfile.TemporaryDirectory() as scratch:
         samples = Samples(sources)
@@ -90,7 +131,7 @@ def _quantize(plan: Plan, optimized: onnx.ModelProto, sources: Sequence[Source])
         announce.passes_after_calibration()
         quantized = quantize(optimized, ranges)
         announce.snapshot(quantized)
-        export_quantized(plan, quantized, samples[0])
+        export_quantized(plan, quantized, samples[0], version)
     return quantized
 
 

@@ -79,7 +79,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", metavar="", default="", help="file: one sub-folder a line")
     parser.add_argument("--random_input", nargs="?", const=True, default=False, type=_bool)
     parser.add_argument("--batch_size", metavar="", type=int, default=0, help="times to run")
-    for ignored in ("--enable_perlayer_output", "--mode", "--target_hardware", "--group_index"):
+    parser.add_argument(
+        "--enable_perlayer_output", nargs="?", const=True, default=False, type=_bool
+    )
+    for ignored in ("--mode", "--target_hardware", "--group_index"):
         parser.add_argument(ignored, nargs="?", metavar="", help="taken, without effect here")
 
 
@@ -90,7 +93,8 @@ def _simulation(arguments: argparse.Namespace) -> Simulation:
         output_dir=Path(arguments.output_dir),
         list_file=Path(arguments.list) if arguments.list else None,
         random_input=arguments.random_input,
-        repeat=arguments.batch_size,
+        batch_size=arguments.batch_size,
+        per_layer=arguments.enable_perlayer_output,
     )
 
 

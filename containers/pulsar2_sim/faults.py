@@ -6,6 +6,8 @@ import sys
 import time
 from enum import Enum
 
+import onnx
+
 from .failure import CodeException, ErrorCode, ToolFailure
 
 VARIABLE = "PULSAR2_SIM_FAULT"
@@ -19,6 +21,7 @@ class Fault(Enum):
     NO_FILE = "no-file"
     RC1 = "rc1"
     OOM = "oom"
+    MISCOMPILE = "miscompile"
     WRONG_TARGET = "wrong-target"
 
 
@@ -47,3 +50,20 @@ def strike_while_tiling(fault: Fault) -> None:
             ErrorCode.NPUBackendError,
             RuntimeError(f"TileFailException: {VARIABLE}=rc1: dont support this, {limit}"),
         )
+
+
+def miscompiled(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Give the graph with one added to each output that holds floats or 32-bit integers."""
+    wrong = onnx.ModelProto()
+    wrong.CopyFrom(graph)
+    for value in wrong.graph.output:
+        kind = value.type.tensor_type.elem_type
+        if kind not in (onnx.TensorProto.FLOAT, onnx.TensorProto.INT32):
+            continue
+        right, one = f"{value.name}_right", f"{value.name}_one"
+        for node in wrong.graph.node:
+            node.input[:] = [right if name == value.name else name for name in node.input]
+            node.output[:] = [right if name == value.name else name for name in node.output]
+        wrong.graph.initializer.append(onnx.helper.make_tensor(one, kind, [], [1]))
+        wrong.graph.node.append(onnx.helper.make_node("Add", [right, one], [value.name]))
+    return wrong

@@ -9,17 +9,23 @@ from .model import shapes_of
 
 #: The vendor's page shows 300,774,272 macs and 450,182 cycles for one MobileNetV2 on NPU1.
 _MACS_PER_CYCLE = 300_774_272 / 450_182
-_CORES = {"NPU1": 1, "NPU2": 2, "NPU3": 3}
+_CORES = {"NPU1": 1, "NPU2": 2, "NPU3": 3, "NPU4": 4}
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 
 def macs(model: onnx.ModelProto) -> int:
     """Count the multiplications of Conv, ConvTranspose, MatMul and Gemm nodes."""
+    return sum(count for _, count in macs_by_node(model))
+
+
+def macs_by_node(model: onnx.ModelProto) -> list[tuple[onnx.NodeProto, int]]:
+    """Give every node with its multiplications; those of other op types are not counted."""
     shapes = shapes_of(model)
-    return sum(
-        _COUNTS[node.op_type](node, shapes) for node in model.graph.node if node.op_type in _COUNTS
-    )
+    return [
+        (node, _COUNTS[node.op_type](node, shapes) if node.op_type in _COUNTS else 0)
+        for node in model.graph.node
+    ]
 
 
 def cycles(count: int, npu_mode: str) -> int:

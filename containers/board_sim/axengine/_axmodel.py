@@ -69,6 +69,8 @@ class SimulatedModel:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Without VNNI, x64 kernels for U8 by S8 sum pairs in 16 bits, which overflow.
+        options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             session = onnxruntime.InferenceSession(
                 self.network, options, providers=["CPUExecutionProvider"]

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
+
+from containers.pulsar2_sim.run import fused_session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ def _images(count: int) -> list[NDArray[np.uint8]]:
 
 
 def _infer(model: bytes, feed: NDArray[np.generic]) -> NDArray[np.generic]:
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    session = fused_session(model)
     found: NDArray[np.generic] = session.run(None, {session.get_inputs()[0].name: feed})[0]
     return found
 

@@ -61,13 +61,17 @@ def _segformer() -> onnx.ModelProto:
     return model
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # torch's exporter warns of itself
-def test_a_segformer_runs_on_int8_kernels(bench: Bench) -> None:
+def _save_model_and_samples(bench: Bench) -> None:
     onnx.save(_segformer(), bench.folder / "model.onnx")
     generator = np.random.default_rng(5)
     arrays = [generator.normal(size=(1, 3, HEIGHT, WIDTH)).astype(np.float32) for _ in range(3)]
     bench.write_tar({f"{i}.npy": bench.npy(array) for i, array in enumerate(arrays)})
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch's exporter warns of itself
+def test_a_segformer_runs_on_int8_kernels(bench: Bench) -> None:
+    _save_model_and_samples(bench)
 
     ended = bench.build()
 
@@ -84,3 +88,24 @@ def test_a_segformer_runs_on_int8_kernels(bench: Bench) -> None:
     assert kernels["MatMulIntegerToFloat"] == kernels["Softmax"] == 4
     assert kernels["LayerNormalization"] == 19
     assert kernels["Conv"] == kernels["MatMul"] == kernels["Gemm"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch's exporter warns of itself
+def test_every_layer_of_a_segformer_is_analysed_and_checked(bench: Bench) -> None:
+    _save_model_and_samples(bench)
+    analysis = ("--quant.precision_analysis", "--quant.precision_analysis_method", "EndToEnd")
+    check = ("--compiler.check", "2", "--compiler.check_mode", "CheckPerLayer")
+
+    ended = bench.build(None, *analysis, *check)
+
+    assert ended.code == 0, ended.err
+    out = bench.folder / "out"
+    table = (out / "quant" / "debug" / "precision_analysis_table.txt").read_text(encoding="utf-8")
+    rows = [line.strip("│").split("│") for line in table.splitlines() if line.startswith("│")]
+    found = {row[0].strip(): float(row[6]) for row in rows}
+    nodes = {node.name for node in onnx.load(out / "frontend" / "optimized.onnx").graph.node}
+    absorbed = {name for name in nodes - set(found) if name.endswith("Relu")}
+    assert set(found) | absorbed == nodes
+    assert min(found.values()) > 0.9
+    assert "check npu graph [subgraph_npu_0_b1] [classes], (1, 16, 24), int32 success" in ended.err
