@@ -15,10 +15,11 @@ from orchestrator.actions import (
     optimize_action,
 )
 from orchestrator.checkpoint import find_checkpoint
-from orchestrator.domain import ActionRecord, Recipe, Release
+from orchestrator.clock import now
+from orchestrator.domain import ActionRecord, KeptRelease, Recipe, Release
 from orchestrator.errors import GateFailed
 from orchestrator.images import fingerprint
-from orchestrator.pulsar2.targets import check_target
+from orchestrator.pulsar2.build_config import build_config
 from orchestrator.release import keep_inputs, make_release
 from orchestrator.seams import Toolchain
 
@@ -43,12 +44,13 @@ class Built:
 
 def find_sources(recipe: Recipe, toolchain: Toolchain) -> Sources:
     """Find all inputs of a build. Raises ConfigError, ToolchainError: nothing was begun."""
-    check_target(recipe.compile.target)
+    identity = toolchain.identity()
+    build_config(recipe, identity.version)
     return Sources(
         checkpoint=find_checkpoint(recipe.checkpoint),
         evaluation=fingerprint(recipe.evaluation, "evaluation"),
         calibration=fingerprint(recipe.compile.calibration, "calibration"),
-        toolchain=toolchain.identity(),
+        toolchain=identity,
     )
 
 
@@ -63,8 +65,21 @@ def build(recipe: Recipe, shop: Workshop, run_id: str) -> Built:
     if recipe.check.images:
         checked, hits["check"] = check_action(task, optimized, compiled)
         hold_to_gates(recipe, checked)
-    release = make_release(recipe, compiled, keep_inputs(recipe, shop.blobs))
+    actions = [one for one in (exported, optimized, compiled, checked) if one is not None]
+    release = _keep_release(recipe, shop, compiled, tuple(one.key for one in actions))
     return Built(exported, optimized, compiled, checked, hits, release)
+
+
+def _keep_release(
+    recipe: Recipe, shop: Workshop, compiled: ActionRecord, keys: tuple[str, ...]
+) -> Release:
+    """Give the release, and write down what it needs, so that the cache keeps it."""
+    with shop.cache.steady():
+        inputs = keep_inputs(recipe, shop.blobs)
+        release = make_release(recipe, compiled, inputs)
+        kept = KeptRelease(release.release_id, recipe.name, keys, inputs, now())
+        shop.cache.ledger.record_release(kept)
+    return release
 
 
 def hold_to_gates(recipe: Recipe, checked: ActionRecord) -> None:

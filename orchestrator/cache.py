@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,8 @@ from orchestrator.seams import Blobs, Ledger, Progress
 
 #: Stands for the version of a package that this host has not.
 NOT_INSTALLED = "none"
+#: The lock, below `work`, that is shared by all that use the cache and held alone to clear it.
+TURN = "cache.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,24 @@ class Cache:
         same = {name: value for name, value in wanted.fields.items() if name not in absent}
         return last if same == {n: v for n, v in last.fields.items() if n not in absent} else None
 
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Nothing is thrown away meanwhile: what is seen, or put and recorded, is there at the end.
+
+        What a process has used or recorded stays for as long as it is `locks.present`. Clearing
+        takes seconds, so nothing is said of a wait.
+        """
+        with hold(self.work / TURN, lambda: None, shared=True):
+            yield
+
+    def use(self, wanted: Wanted) -> ActionRecord | None:
+        """Give what `find` does, and write down that it was used."""
+        with self.steady():
+            action = self.find(wanted)
+            if action is not None:
+                self.ledger.record_use(action.key, now())
+            return action
+
     def do(
         self, wanted: Wanted, run_id: str, progress: Progress, make: Callable[[Path], Produced]
     ) -> tuple[ActionRecord, bool]:
@@ -87,13 +108,13 @@ class Cache:
 
         `make` gets a fresh, empty folder, which is gone afterwards, whatever happens.
         """
-        if action := self.find(wanted):
+        if action := self.use(wanted):
             return action, True
         waiting = partial(
             progress.event, wanted.stage, "another orch is at the same work; waiting for it"
         )
         with hold(self.work / f"{wanted.key}.lock", waiting):
-            if action := self.find(wanted):
+            if action := self.use(wanted):
                 return action, True
             folder = self.work / f"{wanted.stage}-{wanted.key[:16]}"
             shutil.rmtree(folder, ignore_errors=True)
@@ -101,11 +122,18 @@ class Cache:
             started = time.monotonic()
             try:
                 produced = make(folder)
-                outputs = {
-                    role: self.blobs.put(path, path.name) for role, path in produced.files.items()
-                }
+                seconds = time.monotonic() - started
+                return self._keep(wanted, run_id, produced, seconds), False
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _keep(
+        self, wanted: Wanted, run_id: str, produced: Produced, seconds: float
+    ) -> ActionRecord:
+        with self.steady():
+            outputs = {
+                role: self.blobs.put(path, path.name) for role, path in produced.files.items()
+            }
             action = ActionRecord(
                 key=wanted.key,
                 stage=wanted.stage,
@@ -114,11 +142,11 @@ class Cache:
                 fields=wanted.fields,
                 outputs=outputs,
                 facts=produced.facts,
-                seconds=time.monotonic() - started,
+                seconds=seconds,
                 created_at=now(),
             )
             self.ledger.record_action(action)
-            return action, False
+        return action
 
     def explain(self, wanted: Wanted) -> Explanation:
         """Say whether an action would hit, and which fields differ from the last run's."""

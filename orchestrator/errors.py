@@ -6,6 +6,7 @@
     │   ├── ExportError
     │   ├── OptimizeError
     │   ├── CompileError
+    │   ├── PreflightError
     │   └── ReportError
     ├── ToolchainError       exit 1   `pulsar2` could not be run at all
     │   └── ToolchainMissing exit 2   there is no such image, engine or program
@@ -59,6 +60,10 @@ class OptimizeError(StageError):
 
 class CompileError(StageError):
     """`pulsar2 build` gave no axmodel, or not the one that was asked for."""
+
+
+class PreflightError(StageError):
+    """`pulsar2 build` would refuse the model or its calibration, so it was not started."""
 
 
 class ReportError(StageError):

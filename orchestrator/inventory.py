@@ -84,6 +84,9 @@ class _Toolchain(_Model):
     kind: Literal["docker", "local"] = Field(description="an image, or a program on this machine")
     image: str | None = Field(None, description="for docker: the image's tag, `pulsar2:5.2`")
     command: list[str] = Field(default_factory=list, description="for local: the program")
+    max_builds: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="builds at once on its engine, whoever on this machine starts them"
+    )
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> _Toolchain:
@@ -170,7 +173,7 @@ def load_inventory(path: Path) -> Inventory:
     boards = {name: _board(name, board, parsed) for name, board in parsed.boards.items()}
     _refuse_shared_addresses(file, boards)
     toolchains = {"sim": ToolchainSpec("sim", "sim", None, ())} | {
-        name: ToolchainSpec(name, spec.kind, spec.image, tuple(spec.command))
+        name: ToolchainSpec(name, spec.kind, spec.image, tuple(spec.command), spec.max_builds)
         for name, spec in parsed.toolchains.items()
     }
     fleets = {

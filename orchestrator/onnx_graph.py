@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.errors import ConfigError
+
 if TYPE_CHECKING:
     from onnx import ModelProto
 
@@ -20,6 +22,32 @@ _ORT_ERRORS_ONLY = 3
 def count_ops(model: ModelProto) -> dict[str, int]:
     """Count the nodes of a graph by operator, sorted by name."""
     return dict(sorted(Counter(node.op_type for node in model.graph.node).items()))
+
+
+def external_files(path: Path) -> list[Path]:
+    """Give the files beside an ONNX file that hold its large tensors, without reading them.
+
+    Raises:
+        ConfigError: it is no ONNX file, or names a file outside its folder.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+    from onnx.external_data_helper import ExternalDataInfo, uses_external_data
+
+    try:
+        model = onnx.load(path, format="protobuf", load_external_data=False)
+    except (DecodeError, OSError) as error:
+        raise ConfigError(f"{path}: cannot be read as ONNX: {error}") from error
+    tensors = [tensor for tensor in model.graph.initializer if uses_external_data(tensor)]
+    names = sorted({str(ExternalDataInfo(tensor).location) for tensor in tensors})
+    folder = path.resolve().parent
+    found = [(folder / name).resolve() for name in names]
+    for file, name in zip(found, names, strict=True):
+        if not file.is_relative_to(folder):
+            raise ConfigError(f"{path}: its data lies outside its folder, in {name}")
+        if not file.is_file():
+            raise ConfigError(f"{path}: its data file {name} is missing")
+    return found
 
 
 def run_float(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from orchestrator.cache import NOT_INSTALLED, Wanted
 from orchestrator.checkpoint import FoundCheckpoint
-from orchestrator.domain import Preprocess, Recipe, ToolchainIdentity
+from orchestrator.domain import Json, Preprocess, Recipe, Target, ToolchainIdentity
 from orchestrator.hashing import canonical_json
 from orchestrator.pulsar2.build_config import build_argv, build_config
 
@@ -57,13 +58,35 @@ def compile_wanted(
         "onnx": onnx_sha256,
         "calibration": calibration,
         "argv": " ".join(build_argv(recipe.compile.target)),
-        "config": canonical_json(build_config(recipe)),
+        "config": canonical_json(build_config(recipe, toolchain.version)),
         "toolchain_version": toolchain.version,
         "toolchain_commit": toolchain.commit,
         "toolchain_digest": toolchain.digest,
         **_preprocess(recipe.preprocess),
     }
     return Wanted("compile", recipe.name, fields)
+
+
+def files_wanted(
+    name: str,
+    onnx_sha256: str,
+    config: Mapping[str, Json],
+    target: Target,
+    files: Mapping[str, str],
+    toolchain: ToolchainIdentity,
+) -> Wanted:
+    """Say what an axmodel by a config file depends on; `files` maps each place to its sha256."""
+    fields = {
+        "stage_version": str(STAGE_VERSIONS["compile"]),
+        "onnx": onnx_sha256,
+        "argv": " ".join(build_argv(target)),
+        "config": canonical_json(dict(config)),
+        "toolchain_version": toolchain.version,
+        "toolchain_commit": toolchain.commit,
+        "toolchain_digest": toolchain.digest,
+        **{f"file {place}": sha256 for place, sha256 in files.items()},
+    }
+    return Wanted("compile", name, fields)
 
 
 def check_wanted(

@@ -14,7 +14,10 @@ from orchestrator.domain import (
     Board,
     BoardOutcome,
     CommandResult,
+    KeptAction,
+    KeptRelease,
     RunRecord,
+    StoredBlob,
     ToolchainIdentity,
 )
 
@@ -27,6 +30,10 @@ class Toolchain(Protocol):
 
     def identity(self) -> ToolchainIdentity:
         """Who compiles here. Raises ToolchainMissing, ToolchainError."""
+        ...
+
+    def engine_id(self) -> str:
+        """Name what its builds share: a Docker engine, or this machine. Raises ToolchainMissing."""
         ...
 
     def run(
@@ -81,6 +88,18 @@ class Blobs(Protocol):
         """Give a readable local file with the blob's content. Raises KeyError."""
         ...
 
+    def stored(self) -> list[StoredBlob]:
+        """List all whole blobs."""
+        ...
+
+    def remove(self, sha256: str) -> None:
+        """Remove a blob, if it is there."""
+        ...
+
+    def remove_halves(self, before: float, *, dry_run: bool = False) -> int:
+        """Remove what writers left half done before that time; give its bytes."""
+        ...
+
 
 class Ledger(Protocol):
     """What happened: runs, actions, board outcomes with raw samples."""
@@ -103,6 +122,30 @@ class Ledger(Protocol):
 
     def last_action(self, stage: str, recipe: str) -> ActionRecord | None:
         """Give the newest action of a stage for a recipe."""
+        ...
+
+    def record_use(self, key: str, used_at: str) -> None:
+        """Write down when an action was last used."""
+        ...
+
+    def kept_actions(self) -> list[KeptAction]:
+        """Give the newest action of every key, newest first."""
+        ...
+
+    def forget_action(self, key: str) -> None:
+        """Drop all actions with this key."""
+        ...
+
+    def record_release(self, release: KeptRelease) -> None:
+        """Write down what a release is made of; the same id again replaces it."""
+        ...
+
+    def kept_releases(self) -> list[KeptRelease]:
+        """Give all releases, the last used first."""
+        ...
+
+    def forget_release(self, release_id: str) -> None:
+        """Drop a release."""
         ...
 
     def record_outcome(self, run_id: str, outcome: BoardOutcome) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from orchestrator.actions import Workshop
@@ -12,6 +13,7 @@ from orchestrator.backends.docker_toolchain import DockerToolchain
 from orchestrator.backends.engines import DaskEngine, ThreadEngine
 from orchestrator.backends.fabric_connect import FabricConnect
 from orchestrator.backends.fsspec_blobs import FsspecBlobs
+from orchestrator.backends.limited_toolchain import LimitedToolchain
 from orchestrator.backends.local_toolchain import LocalToolchain
 from orchestrator.backends.sql_ledger import SqlLedger
 from orchestrator.cache import Cache
@@ -70,6 +72,15 @@ def make_toolchain(spec: ToolchainSpec) -> Toolchain:
     return _stand_in(spec.name)
 
 
+def limit_builds(toolchain: Toolchain, spec: ToolchainSpec, progress: Progress) -> Toolchain:
+    """Let builds wait for their turn on the engine; the stand-in needs none."""
+    if spec.kind == "sim":
+        return toolchain
+    # One place for all users of this machine, for they share its engines.
+    folder = Path(os.environ.get("ORCH_SLOTS") or "/tmp/orch-slots")  # noqa: S108 - LimitedToolchain trusts nothing in it
+    return LimitedToolchain(toolchain, spec.max_builds, folder, partial(progress.event, "compile"))
+
+
 def _stand_in(name: str) -> Toolchain:
     """Give the stand-in for the vendor's image, run by this very Python."""
     from importlib.util import find_spec
@@ -97,7 +108,8 @@ def make_workshop(
     """Give what building needs."""
     blobs = place.blobs()
     cache = Cache(ledger, blobs, place.home / "work")
-    return Workshop(cache, blobs, make_toolchain(spec), progress, place.home / "logs")
+    toolchain = limit_builds(make_toolchain(spec), spec, progress)
+    return Workshop(cache, blobs, toolchain, progress, place.home / "logs")
 
 
 def make_connect(place: Workplace) -> FabricConnect:

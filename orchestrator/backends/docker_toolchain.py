@@ -45,6 +45,11 @@ class DockerToolchain:
         result = self.run(["pulsar2", "version"], Path("/"), lambda _: None, _VERSION_DEADLINE_S)
         return parse_version(self._name, result, digest)
 
+    def engine_id(self) -> str:
+        """Name the engine by its own id, however it is reached. Raises ToolchainMissing."""
+        with self._engine() as client:
+            return f"docker {client.info()['ID']}"
+
     def run(
         self, argv: Sequence[str], work_dir: Path, on_line: Callable[[str], None], deadline_s: float
     ) -> CommandResult:

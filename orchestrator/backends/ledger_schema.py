@@ -9,7 +9,9 @@ from array import array
 from sqlalchemy import JSON, Column, Float, Integer, LargeBinary, MetaData, String, Table, Text
 
 #: Raised by one with every change of the tables.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+#: Schemas that need no more than the tables they have not: those are made on opening.
+UPGRADABLE = (1,)
 
 META = MetaData()
 VERSION = Table("schema_version", META, Column("version", Integer, primary_key=True))
@@ -38,6 +40,21 @@ ACTIONS = Table(
     Column("facts", JSON, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("created_at", String(32), nullable=False),
+)
+USES = Table(
+    "uses",
+    META,
+    Column("key", String(64), primary_key=True),
+    Column("used_at", String(32), nullable=False),
+)
+RELEASES = Table(
+    "releases",
+    META,
+    Column("release_id", String(192), primary_key=True),
+    Column("recipe", String(128), nullable=False),
+    Column("keys", JSON, nullable=False),
+    Column("inputs", JSON, nullable=False),
+    Column("used_at", String(32), nullable=False),
 )
 OUTCOMES = Table(
     "outcomes",

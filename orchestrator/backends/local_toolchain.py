@@ -34,6 +34,10 @@ class LocalToolchain:
         result = self.run(["pulsar2", "version"], Path.cwd(), lambda _: None, _VERSION_DEADLINE_S)
         return parse_version(self._name, result, self._digest())
 
+    def engine_id(self) -> str:
+        """Name what the builds share: this machine."""
+        return "host"
+
     def run(
         self, argv: Sequence[str], work_dir: Path, on_line: Callable[[str], None], deadline_s: float
     ) -> CommandResult:

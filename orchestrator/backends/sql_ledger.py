@@ -2,50 +2,38 @@
 
 from __future__ import annotations
 
-import sqlite3
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, delete, event, insert, make_url, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
+from orchestrator.backends.ledger_database import open_database, public_url
+from orchestrator.backends.ledger_rows import (
+    action_of,
+    measurement_of,
+    outcome_of,
+    release_of,
+    run_of,
+)
 from orchestrator.backends.ledger_schema import (
     ACTIONS,
     MEASUREMENTS,
-    META,
     OUTCOMES,
+    RELEASES,
     RUNS,
-    SCHEMA_VERSION,
-    VERSION,
+    USES,
     pack_samples,
-    unpack_samples,
 )
-from orchestrator.domain import (
-    ActionRecord,
-    Agreement,
-    Artifact,
-    BoardOutcome,
-    Delivery,
-    Judged,
-    Measurement,
-    RunRecord,
-)
+from orchestrator.domain import ActionRecord, BoardOutcome, KeptAction, KeptRelease, RunRecord
 from orchestrator.errors import ConfigError, OrchError
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
-    from sqlalchemy.engine import Connection, Engine, RowMapping
-    from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-    from sqlalchemy.pool import ConnectionPoolEntry
-
-#: How long a writer waits for another one.
-_BUSY_TIMEOUT_S = 30
-_POLL_S = 0.01
+    from sqlalchemy.engine import Connection, RowMapping
 
 
 class SqlLedger:
@@ -55,13 +43,13 @@ class SqlLedger:
         if url.startswith("sqlite:///"):
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._engine = _open(url)
+            self._engine = open_database(url)
         except ModuleNotFoundError as error:
-            message = f"ledger {_public(url)}: its driver is not installed: {error.name}"
+            message = f"ledger {public_url(url)}: its driver is not installed: {error.name}"
             raise ConfigError(message, f"pip install {error.name}") from error
         except SQLAlchemyError as error:
             said = str(error.__cause__ or error).splitlines()[0]
-            message = f"ledger {_public(url)}: cannot be opened: {said}"
+            message = f"ledger {public_url(url)}: cannot be opened: {said}"
             raise OrchError(message, "is ORCH_LEDGER right, and the database up?") from error
 
     def close(self) -> None:
@@ -88,13 +76,55 @@ class SqlLedger:
     def find_action(self, key: str) -> ActionRecord | None:
         """Give the newest action with this key."""
         rows = self._rows(select(ACTIONS).where(ACTIONS.c.key == key).order_by(ACTIONS.c.id.desc()))
-        return _action(rows[0]) if rows else None
+        return action_of(rows[0]) if rows else None
 
     def last_action(self, stage: str, recipe: str) -> ActionRecord | None:
         """Give the newest action of a stage for a recipe."""
         where = (ACTIONS.c.stage == stage) & (ACTIONS.c.recipe == recipe)
         rows = self._rows(select(ACTIONS).where(where).order_by(ACTIONS.c.id.desc()).limit(1))
-        return _action(rows[0]) if rows else None
+        return action_of(rows[0]) if rows else None
+
+    def record_use(self, key: str, used_at: str) -> None:
+        """Write down when an action was last used."""
+        with self._transaction() as connection:
+            connection.execute(delete(USES).where(USES.c.key == key))
+            connection.execute(insert(USES).values(key=key, used_at=used_at))
+
+    def kept_actions(self) -> list[KeptAction]:
+        """Give the newest action of every key, newest first."""
+        newest = select(func.max(ACTIONS.c.id)).group_by(ACTIONS.c.key).scalar_subquery()
+        rows = self._rows(
+            select(ACTIONS).where(ACTIONS.c.id.in_(newest)).order_by(ACTIONS.c.id.desc())
+        )
+        used = {row["key"]: str(row["used_at"]) for row in self._rows(select(USES))}
+        actions = [action_of(row) for row in rows]
+        return [
+            KeptAction(action, max(action.created_at, used.get(action.key, "")))
+            for action in actions
+        ]
+
+    def forget_action(self, key: str) -> None:
+        """Drop all actions with this key."""
+        with self._transaction() as connection:
+            for table in (ACTIONS, USES):
+                connection.execute(delete(table).where(table.c.key == key))
+
+    def record_release(self, release: KeptRelease) -> None:
+        """Write down what a release is made of; the same id again replaces it."""
+        with self._transaction() as connection:
+            same = RELEASES.c.release_id == release.release_id
+            connection.execute(delete(RELEASES).where(same))
+            connection.execute(insert(RELEASES).values(**asdict(release)))
+
+    def kept_releases(self) -> list[KeptRelease]:
+        """Give all releases, the last used first."""
+        newest = (RELEASES.c.used_at.desc(), RELEASES.c.release_id)
+        return [release_of(row) for row in self._rows(select(RELEASES).order_by(*newest))]
+
+    def forget_release(self, release_id: str) -> None:
+        """Drop a release."""
+        with self._transaction() as connection:
+            connection.execute(delete(RELEASES).where(RELEASES.c.release_id == release_id))
 
     def record_outcome(self, run_id: str, outcome: BoardOutcome) -> None:
         """Keep what a run learned of one board; a second time replaces the first."""
@@ -116,22 +146,22 @@ class SqlLedger:
     def runs(self, limit: int) -> list[RunRecord]:
         """Give the newest runs, newest first."""
         newest = (RUNS.c.started_at.desc(), RUNS.c.run_id.desc())
-        return [_run(row) for row in self._rows(select(RUNS).order_by(*newest).limit(limit))]
+        return [run_of(row) for row in self._rows(select(RUNS).order_by(*newest).limit(limit))]
 
     def run(self, run_id: str) -> RunRecord | None:
         """Give one run."""
         rows = self._rows(select(RUNS).where(RUNS.c.run_id == run_id))
-        return _run(rows[0]) if rows else None
+        return run_of(rows[0]) if rows else None
 
     def outcomes(self, run_id: str) -> list[BoardOutcome]:
         """Give the outcomes of a run in the order of board names."""
         measured = {
-            row["board"]: _measurement(row)
+            row["board"]: measurement_of(row)
             for row in self._rows(select(MEASUREMENTS).where(MEASUREMENTS.c.run_id == run_id))
         }
         where = OUTCOMES.c.run_id == run_id
         rows = self._rows(select(OUTCOMES).where(where).order_by(OUTCOMES.c.board))
-        return [_outcome(row, measured.get(row["board"])) for row in rows]
+        return [outcome_of(row, measured.get(row["board"])) for row in rows]
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -147,91 +177,3 @@ class SqlLedger:
     def _rows(self, query: Select[tuple[object, ...]]) -> list[RowMapping]:
         with self._engine.connect() as connection:
             return list(connection.execute(query).mappings())
-
-
-def _public(url: str) -> str:
-    """Give the URL without its password."""
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except SQLAlchemyError:
-        return "(not a URL of a database)"
-
-
-def _open(url: str) -> Engine:
-    """Open the database and make its tables when new. Raises ConfigError for another schema."""
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_pragmas)
-    with engine.begin() as connection:  # several may open a new ledger at once
-        for table in META.sorted_tables:
-            connection.execute(CreateTable(table, if_not_exists=True))
-            for index in table.indexes:
-                connection.execute(CreateIndex(index, if_not_exists=True))
-    with suppress(IntegrityError), engine.begin() as connection:
-        if connection.execute(select(VERSION.c.version)).scalar() is None:
-            connection.execute(insert(VERSION).values(version=SCHEMA_VERSION))
-    with engine.connect() as connection:
-        found = connection.execute(select(VERSION.c.version)).scalar()
-    if found != SCHEMA_VERSION:
-        raise ConfigError(
-            f"ledger {_public(url)}: it has schema {found}, this orch knows {SCHEMA_VERSION}",
-            "use the orch that wrote it, or another ORCH_HOME",
-        )
-    return engine
-
-
-def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_S * 1000}")
-    _switch_to_wal(cursor)
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.close()
-
-
-def _switch_to_wal(cursor: DBAPICursor) -> None:
-    """Switch a new database to WAL; for this statement busy_timeout does not hold."""
-    end = time.monotonic() + _BUSY_TIMEOUT_S
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > end:
-                raise
-            time.sleep(_POLL_S)
-        else:
-            return
-
-
-def _run(row: RowMapping) -> RunRecord:
-    return RunRecord(**row)
-
-
-def _action(row: RowMapping) -> ActionRecord:
-    values = {name: value for name, value in row.items() if name != "id"}
-    outputs = {role: Artifact(**artifact) for role, artifact in values["outputs"].items()}
-    return ActionRecord(**(values | {"outputs": outputs}))
-
-
-def _measurement(row: RowMapping) -> Measurement:
-    values = {name: value for name, value in row.items() if name != "run_id"}
-    unpacked = {name: unpack_samples(values[name]) for name in ("warmup_ns", "samples_ns")}
-    return Measurement(**(values | unpacked))
-
-
-def _outcome(row: RowMapping, measurement: Measurement | None) -> BoardOutcome:
-    delivery, judged, agreed = row["delivery"], row["judged"], row["agreement"]
-    return BoardOutcome(
-        board=row["board"],
-        simulated=bool(row["simulated"]),
-        facts=row["facts"],
-        delivery=Delivery(**delivery) if delivery else None,
-        measurement=measurement,
-        judged=Judged(judged["verdict"], tuple(judged["evidence"])) if judged else None,
-        agreement=Agreement(**(agreed | {"per_image": tuple(agreed["per_image"])}))
-        if agreed
-        else None,
-        error_code=row["error_code"],
-        error=row["error"],
-        hint=row["hint"],
-        overlays=tuple(row["overlays"]),
-    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +27,7 @@ from orchestrator.overrides import Overrides
 if TYPE_CHECKING:
     from orchestrator.building import Built
     from orchestrator.domain import Json
+    from orchestrator.pulsar2.config_file import ConfigText
 
 IterationsOption = Annotated[
     int | None, typer.Option("--iterations", min=1, help="Timed inferences per board.")
@@ -86,22 +89,76 @@ def build(
     checkpoint: CheckpointOption = None,
     calibration: CalibrationOption = None,
     images: ImagesOption = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="A Pulsar2 build config, over the recipe's or with --onnx."),
+    ] = None,
+    onnx: Annotated[
+        Path | None,
+        typer.Option("--onnx", help="Build this file by --config alone; no recipe, no board."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="With --onnx: copy the axmodel there.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be done; touch nothing.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
     """Export, optimize and compile what is new; touch no board."""
-    from orchestrator.building import build as build_recipe
-    from orchestrator.cli.console import progress
-    from orchestrator.wiring import make_workshop
+    text = _read_config(config, onnx, output)
+    if config is not None and text is not None and (onnx is not None or text.data.get("input")):
+        from orchestrator.cli.build_file import Asked, build_file
 
+        asked = Asked(inventory, fleet, toolchain, config, onnx, output)
+        build_file(asked, dry_run=dry_run, json=json)
+        return
     job = open_job(inventory, fleet, recipe, toolchain, Overrides(checkpoint, calibration, images))
+    if text is not None:
+        job = _with_config(job, text)
     if dry_run:
         from orchestrator.cli.plan import print_plan
 
         print_plan(job, json=json)
         return
+    _build_recipe(job, json=json)
+
+
+def _read_config(config: Path | None, onnx: Path | None, output: Path | None) -> ConfigText | None:
+    """Read the build config, if one is named. Raises ConfigError."""
+    from orchestrator.errors import ConfigError
+    from orchestrator.pulsar2.config_file import read_config
+
+    if config is None:
+        for option, given in (("--onnx", onnx), ("--output", output)):
+            if given is not None:
+                raise ConfigError(f"{option} goes with --config", "name the build config")
+        return None
+    text = read_config(config)
+    if output is not None and onnx is None and not text.data.get("input"):
+        raise ConfigError("--output goes with --onnx", "a recipe's axmodel is among the artifacts")
+    return text
+
+
+def _with_config(job: Job, text: ConfigText) -> Job:
+    """Put a build config over the job's recipe, and say what was left out of it."""
+    from orchestrator.cli.console import progress
+    from orchestrator.pulsar2.config_overlay import overlay
+    from orchestrator.wiring import make_toolchain
+
+    with progress() as shown:
+        version = make_toolchain(job.toolchain).identity().version
+        recipe, notes = overlay(job.recipe, text, version)
+        for note in notes:
+            shown.event("compile", note)
+    return replace(job, recipe=recipe)
+
+
+def _build_recipe(job: Job, *, json: bool) -> None:
+    from orchestrator.building import build as build_recipe
+    from orchestrator.cli.console import progress
+    from orchestrator.wiring import make_workshop
+
     started = new_run("build", job.fleet.name, job.recipe.name)
     with open_ledger(job.place) as ledger, progress() as shown:
         shop = make_workshop(job.place, ledger, job.toolchain, shown)

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from orchestrator import __version__
-from orchestrator.cli import boards, build, inspect, report, simulate, tune, why
+from orchestrator.cli import boards, build, cache, inspect, report, simulate, tune, why
 from orchestrator.cli.options import JsonOption
 from orchestrator.errors import INTERRUPTED, OrchError
 
@@ -34,6 +34,7 @@ app.add_typer(simulate.app, name="sim")
 app.command("inspect")(inspect.inspect)
 app.command("why")(why.why)
 app.command("tune")(tune.tune)
+app.add_typer(cache.app, name="cache")
 app.command("schema")(inspect.schema)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -83,11 +83,14 @@ def open_job(
 def open_ledger(place: Workplace, *, keep: bool = True) -> Iterator[SqlLedger]:
     """Open the ledger; with `keep=False` one that does not exist yet is not made."""
     from orchestrator.backends.sql_ledger import SqlLedger
+    from orchestrator.locks import present
 
     ours = "ORCH_LEDGER" not in os.environ
     absent = ours and not keep and not (place.home / "orch.db").exists()
     ledger = SqlLedger("sqlite://") if absent else place.ledger()
     try:
-        yield ledger
+        # Who may write is at work: what it uses is not thrown away meanwhile.
+        with present(place.home / "work") if keep else nullcontext():
+            yield ledger
     finally:
         ledger.close()

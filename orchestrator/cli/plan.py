@@ -23,13 +23,13 @@ def print_plan(job: Job, *, json: bool) -> None:
     with open_ledger(job.place, keep=False) as ledger:
         cache = Cache(ledger, job.place.blobs(), job.place.home / "work")
         explained = {one.stage: one for one in explain_stages(job.recipe, sources, cache)}
-    argv, config = build_argv(job.recipe.compile.target), build_config(job.recipe)
+    made_by = sources.toolchain
+    argv, config = build_argv(job.recipe.compile.target), build_config(job.recipe, made_by.version)
     stages = {stage: _words(explained.get(stage)) for stage in _STAGES}
     boards = [
         (board.name, "simulated" if board.simulated else f"{board.user}@{board.host}:{board.port}")
         for board in job.fleet.boards
     ]
-    made_by = sources.toolchain
     if json:
         plan: dict[str, Json] = {
             "recipe": job.recipe.name,

@@ -65,9 +65,10 @@ def _print_why(
 ) -> None:
     """Print the explanation of a stage, or of the one that has to run before it."""
     from orchestrator.cli.console import out, print_json, print_table
-    from orchestrator.explain import in_words
+    from orchestrator.explain import detailed, in_words
 
     asked = found or blocking
+    changed = detailed(asked.changed)
     if json:
         print_json(
             {
@@ -75,7 +76,7 @@ def _print_why(
                 "hit": asked.hit if found else False,
                 "key": asked.key if found else None,
                 "because_of": asked.stage,
-                "changed": {name: list(pair) for name, pair in asked.changed.items()},
+                "changed": {name: list(pair) for name, pair in changed.items()},
             }
         )
         return
@@ -83,6 +84,6 @@ def _print_why(
     if found is None:
         console.print(f"{stage.value}: miss, because {blocking.stage} has to run first")
     console.print(f"{asked.stage}: {in_words(asked)}", markup=False, soft_wrap=True)
-    if asked.changed:
-        rows = [(name, before or "-", now or "-") for name, (before, now) in asked.changed.items()]
+    if changed:
+        rows = [(name, before or "-", now or "-") for name, (before, now) in changed.items()]
         print_table("", ("field", "last run", "now"), rows, console=console)

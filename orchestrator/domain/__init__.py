@@ -34,6 +34,7 @@ from orchestrator.domain.found import (
     ToolchainIdentity,
     Verdict,
 )
+from orchestrator.domain.kept import KeptAction, KeptRelease, StoredBlob
 
 __all__ = [
     "ActionRecord",
@@ -54,6 +55,8 @@ __all__ = [
     "ImageSource",
     "Json",
     "Judged",
+    "KeptAction",
+    "KeptRelease",
     "Measurement",
     "OutputDifference",
     "Preprocess",
@@ -62,6 +65,7 @@ __all__ = [
     "Rgb",
     "RunRecord",
     "RunSpec",
+    "StoredBlob",
     "Target",
     "TensorSpec",
     "ToolchainIdentity",

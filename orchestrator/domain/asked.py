@@ -156,12 +156,16 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class ToolchainSpec:
-    """Which `pulsar2` compiles: an image for the Docker engine, or a program on this machine."""
+    """Which `pulsar2` compiles: an image for the Docker engine, or a program on this machine.
+
+    At most `max_builds` run at once on its engine; `sim` has no such limit.
+    """
 
     name: str
     kind: Literal["docker", "local", "sim"]
     image: str | None
     command: tuple[str, ...]
+    max_builds: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def compile_model(
         PreflightError: the toolchain would refuse the model or its calibration.
         DeadlineError, ToolchainError: from the toolchain.
     """
-    config = build_config(recipe)
+    config = build_config(recipe, bench.identity.version)
     _lay_out(bench.folder, onnx, config)
     count = write_calibration(recipe, calibration, bench.folder / CALIBRATION)
     bench.progress.event("compile", f"calibrating on {count} images")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -79,6 +81,45 @@ def test_what_is_not_there_is_a_key_error(blobs: Blobs) -> None:
 def test_a_source_that_is_not_there_leaves_nothing(blobs: Blobs, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         blobs.put(tmp_path / "no", "no")
+
+
+def test_what_is_stored_is_listed_with_its_size_and_age(blobs: Blobs, source: Path) -> None:
+    assert blobs.stored() == []
+    before = time.time()
+    blobs.put(source, "a")
+
+    (found,) = blobs.stored()
+
+    assert (found.sha256, found.size_bytes) == (SHA256, 7000)
+    assert before - 5 <= found.modified <= time.time() + 5
+
+
+def test_a_removed_blob_is_gone_and_can_be_put_again(blobs: Blobs, source: Path) -> None:
+    blobs.put(source, "a")
+
+    blobs.remove(SHA256)
+    blobs.remove(SHA256)
+    assert not blobs.has(SHA256)
+    assert blobs.stored() == []
+
+    blobs.put(source, "a")
+    assert read(blobs, SHA256) == CONTENT
+
+
+def test_only_old_halves_of_blobs_are_removed(source: Path, tmp_path: Path) -> None:
+    blobs = FsspecBlobs(str(tmp_path / "cas"))
+    blobs.put(source, "a")
+    whole = tmp_path / "cas" / SHA256[:2] / SHA256
+    old, new = (whole.with_name(f"{SHA256}.{name}.part") for name in ("old", "new"))
+    for path, modified in ((old, 100), (new, 300), (whole, 100)):
+        path.write_bytes(b"half")
+        os.utime(path, (modified, modified))
+
+    assert blobs.remove_halves(200, dry_run=True) == 4
+    assert old.exists()
+    assert blobs.remove_halves(200) == 4
+    assert [path.exists() for path in (old, new, whole)] == [False, True, True]
+    assert [blob.sha256 for blob in blobs.stored()] == [SHA256]
 
 
 def test_many_writers_of_one_content_do_not_disturb_each_other(blobs: Blobs, source: Path) -> None:

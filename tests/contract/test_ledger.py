@@ -19,6 +19,8 @@ from orchestrator.domain import (
     Delivery,
     Json,
     Judged,
+    KeptAction,
+    KeptRelease,
     Measurement,
     RunRecord,
 )
@@ -100,6 +102,51 @@ def test_the_newest_action_of_a_key_and_of_a_stage_wins(ledger: SqlLedger) -> No
     assert ledger.last_action("optimize", "small") is None
 
 
+def test_each_key_is_kept_once_with_its_newest_use(ledger: SqlLedger) -> None:
+    other = replace(ACTION, key="o" * 64)
+    newer = replace(ACTION, run_id="r2", created_at="2025-01-02T00:00:00")
+    for action in (ACTION, other, newer):
+        ledger.record_action(action)
+    for moment in ("2025-01-04T00:00:00", "2025-01-05T00:00:00"):
+        ledger.record_use(other.key, moment)
+    ledger.record_use(ACTION.key, "2025-01-01T00:00:01")
+
+    assert ledger.kept_actions() == [
+        KeptAction(newer, "2025-01-02T00:00:00"),
+        KeptAction(other, "2025-01-05T00:00:00"),
+    ]
+
+
+def test_a_forgotten_action_is_gone_with_all_before_it(ledger: SqlLedger) -> None:
+    other = replace(ACTION, key="o" * 64)
+    for action in (ACTION, ACTION, other):
+        ledger.record_action(action)
+    ledger.record_use(ACTION.key, "2025-01-04T00:00:00")
+
+    ledger.forget_action(ACTION.key)
+
+    assert ledger.find_action(ACTION.key) is None
+    assert [kept.action for kept in ledger.kept_actions()] == [other]
+    ledger.record_action(ACTION)
+    assert ledger.kept_actions()[0] == KeptAction(ACTION, ACTION.created_at)
+
+
+def test_a_release_comes_back_whole_and_the_last_used_first(ledger: SqlLedger) -> None:
+    inputs = (Artifact("a" * 64, 5, "0.bin"), Artifact("b" * 64, 6, "1.bin"))
+    first = KeptRelease("small-1", "small", ("k" * 64, "l" * 64), inputs, "2025-01-01T00:00:00")
+    second = KeptRelease("small-2", "small", ("m" * 64,), (), "2025-01-02T00:00:00")
+    for release in (first, second):
+        ledger.record_release(release)
+    assert ledger.kept_releases() == [second, first]
+
+    again = replace(first, used_at="2025-01-03T00:00:00")
+    ledger.record_release(again)
+    assert ledger.kept_releases() == [again, second]
+
+    ledger.forget_release(second.release_id)
+    assert ledger.kept_releases() == [again]
+
+
 def test_an_outcome_comes_back_whole_with_raw_samples(ledger: SqlLedger) -> None:
     ledger.record_outcome("r1", OUTCOME)
 
@@ -159,6 +206,24 @@ def test_what_was_written_is_there_after_opening_again(tmp_path: Path, backend: 
     second = BACKENDS[backend](tmp_path)
     assert second.outcomes("r1") == [OUTCOME]
     second.close()
+
+
+def test_a_ledger_of_the_first_schema_opens_with_all_it_holds(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'orch.db'}"
+    old = SqlLedger(url)
+    old.record_action(ACTION)
+    old.close()
+    with sqlite3.connect(tmp_path / "orch.db") as database:
+        for table in ("uses", "releases"):
+            database.execute(f"DROP TABLE {table}")
+        database.execute("UPDATE schema_version SET version = 1")
+    database.close()
+
+    for _ in range(2):
+        opened = SqlLedger(url)
+        opened.record_use(ACTION.key, "2025-02-01T00:00:00")
+        assert opened.kept_actions() == [KeptAction(ACTION, "2025-02-01T00:00:00")]
+        opened.close()
 
 
 def test_a_ledger_of_another_schema_is_refused(tmp_path: Path) -> None:

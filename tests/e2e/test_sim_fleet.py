@@ -191,7 +191,7 @@ def test_a_dry_run_touches_nothing(place: Place, tmp_path: Path) -> None:
     before = snapshot(place.folder)
     code, out, _ = place.orch("deploy", "--fleet", "sim", "--dry-run")
     assert code == 0
-    assert out.count("hit (") == 3
+    assert out.count("hit (") == 4
     assert "pulsar2 build --input input/model.onnx" in out
     assert snapshot(place.folder) == before
 
@@ -270,7 +270,8 @@ def test_ctrl_c_ends_with_130_and_leaves_no_process_and_no_scratch(
     assert "interrupted" in err
     assert json.loads(place.orch("sim", "status", "--json")[1])["pid"] is None
     assert processes_of_boards(place) == []
-    assert [path for path in (place.home / "work").iterdir() if path.is_dir()] == []
+    scratch = {path.name for path in (place.home / "work").iterdir() if path.is_dir()}
+    assert scratch <= {"present"}  # who is at work
     runs = json.loads(place.orch("report", "--list", "--json")[1])
     assert runs[0]["exit_code"] == 130
 

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import hashlib
+import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +42,31 @@ ledger = SqlLedger(f"sqlite:///{home / 'orch.db'}")
 cache = Cache(ledger, FsspecBlobs(str(home / "cas")), home / "work")
 wanted = Wanted("export", "small", {"opset": "11", "shape": "1x3"})
 print("hit" if cache.do(wanted, "r", Said(), make)[1] else "done", flush=True)
+"""
+
+#: Makes new actions with files of a few MB for as long as it lives.
+ENDLESS = """
+import itertools, os, sys
+from pathlib import Path
+from orchestrator.backends.fsspec_blobs import FsspecBlobs
+from orchestrator.backends.sql_ledger import SqlLedger
+from orchestrator.cache import Cache, Produced, Wanted
+
+class Quiet:
+    def event(self, subject, message):
+        pass
+
+def make(folder):
+    for name in ("onnx", "log"):
+        (folder / name).write_bytes(os.urandom(1 << 21))
+    return Produced({name: folder / name for name in ("onnx", "log")}, {})
+
+home = Path(sys.argv[1])
+ledger = SqlLedger(f"sqlite:///{home / 'orch.db'}")
+cache = Cache(ledger, FsspecBlobs(str(home / "cas")), home / "work")
+print("begun", flush=True)
+for number in itertools.count(int(sys.argv[2])):
+    cache.do(Wanted("export", "small", {"number": str(number)}), "r", Quiet(), make)
 """
 
 
@@ -191,6 +220,44 @@ def test_a_killed_maker_is_not_waited_for(tmp_path: Path, cache: Cache, progress
     assert finish(waiter) == "done"
     assert cache.do(WANTED, "r", progress, writes("x"))[1]
     assert folders(cache) == []
+
+
+@pytest.mark.slow
+def test_a_killed_maker_never_leaves_half_a_result(tmp_path: Path) -> None:
+    chance = random.Random(7)  # noqa: S311 - any moment will do
+    for number in range(8):
+        maker = subprocess.Popen(
+            [sys.executable, "-c", ENDLESS, str(tmp_path), str(number * 1000)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert line(maker) == "begun"
+        time.sleep(chance.uniform(0, 0.12))
+        maker.kill()
+        maker.communicate(timeout=60)
+
+    ledger, blobs = SqlLedger(f"sqlite:///{tmp_path / 'orch.db'}"), FsspecBlobs(f"{tmp_path}/cas")
+    stored = {blob.sha256 for blob in blobs.stored()}
+    for sha256 in stored:
+        with blobs.open(sha256) as path:
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+    actions = [kept.action for kept in ledger.kept_actions()]
+    ledger.close()
+    assert actions
+    assert {item.sha256 for action in actions for item in action.outputs.values()} <= stored
+
+
+def test_a_hit_is_a_use(cache: Cache, progress: Progress) -> None:
+    made, _ = cache.do(WANTED, "r1", progress, writes("x"))
+    cache.ledger.record_use(made.key, "2001-01-01T00:00:00+00:00")
+    cache.explain(WANTED)
+    assert cache.ledger.kept_actions()[0].used_at == made.created_at
+
+    cache.ledger.forget_action(made.key)
+    cache.ledger.record_action(replace(made, created_at="2001-01-01T00:00:00+00:00"))
+    cache.do(WANTED, "r2", progress, writes("x"))
+
+    assert cache.ledger.kept_actions()[0].used_at >= made.created_at
 
 
 def test_an_explanation_names_the_fields_that_changed(cache: Cache, progress: Progress) -> None:

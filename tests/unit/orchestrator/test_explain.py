@@ -12,7 +12,8 @@ from orchestrator.backends.sql_ledger import SqlLedger
 from orchestrator.cache import Cache, Explanation, Produced, Wanted
 from orchestrator.checkpoint import FoundCheckpoint
 from orchestrator.domain import Recipe, ToolchainIdentity
-from orchestrator.explain import explain_stages, in_words
+from orchestrator.explain import detailed, explain_stages, in_words
+from orchestrator.hashing import canonical_json
 from orchestrator.plan import check_wanted, compile_wanted, export_wanted, optimize_wanted
 from orchestrator.seams import Progress
 
@@ -91,3 +92,55 @@ def test_a_check_that_is_left_out_is_not_explained(
 )
 def test_an_explanation_is_one_line(explanation: Explanation, words: str) -> None:
     assert in_words(explanation) == words
+
+
+CONFIG = canonical_json(
+    {"quant": {"calibration_method": "MinMax", "input_configs": [{"size": 32}, {"size": 8}]}}
+)
+OTHER = canonical_json(
+    {"quant": {"calibration_method": "KL", "input_configs": [{"size": 32}, {"size": 9}]}, "x": None}
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "now", "changes"),
+    [
+        (
+            "config",
+            CONFIG,
+            OTHER,
+            {
+                "config.quant.calibration_method": ("MinMax", "KL"),
+                "config.quant.input_configs[1].size": ("8", "9"),
+                "config.x": (None, "null"),
+            },
+        ),
+        ("config", '[1,{"a":[]}]', "[1]", {"config[1]": ('{"a":[]}', None)}),
+        (
+            "argv",
+            "pulsar2 build --npu_mode NPU3 --verbose",
+            "pulsar2 build --npu_mode NPU1 --debug 1",
+            {
+                "argv.--npu_mode": ("NPU3", "NPU1"),
+                "argv.--verbose": ("--verbose", None),
+                "argv.--debug": (None, "1"),
+            },
+        ),
+        ("argv", "pulsar2 build a", "pulsar2 run a", {"argv.1": ("build", "run")}),
+        ("config", "{broken", "{}", {"config": ("{broken", "{}")}),
+        ("config", None, "{}", {"config": (None, "{}")}),
+        ("opset", "11", "12", {"opset": ("11", "12")}),
+    ],
+)
+def test_what_differs_inside_a_field_is_named(
+    name: str, before: str | None, now: str, changes: dict[str, tuple[str | None, str | None]]
+) -> None:
+    assert detailed({name: (before, now)}) == changes
+
+
+def test_a_change_deep_in_the_config_is_told_in_the_line() -> None:
+    changed = {"config": (CONFIG, CONFIG.replace("MinMax", "KL"))}
+
+    said = in_words(Explanation("compile", False, "k", "l", changed))
+
+    assert said == "miss: config.quant.calibration_method: MinMax → KL"

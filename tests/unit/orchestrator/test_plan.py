@@ -56,7 +56,10 @@ def changed(before: list[str], after: list[str]) -> set[str]:
             lambda r: replace(r, compile=replace(r.compile, target=Target("AX650", "NPU1"))),
             {"compile"},
         ),
-        (lambda r: replace(r, compile=replace(r.compile, pulsar2={"a": 1})), {"compile"}),
+        (
+            lambda r: replace(r, compile=replace(r.compile, pulsar2={"quant": {"check": 1}})),
+            {"compile"},
+        ),
         (lambda r: replace(r, compile=replace(r.compile, calibration_method="KL")), {"compile"}),
         (lambda r: replace(r, run=RunSpec(0, 1, 1)), set()),
         (lambda r: replace(r, gates=Gates(0.1, 0.1, 0.1)), set()),

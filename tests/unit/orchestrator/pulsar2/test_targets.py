@@ -31,5 +31,24 @@ def test_any_other_target_is_refused_with_what_there_is(
     assert hint in caught.value.hint
 
 
+def test_a_target_of_a_later_version_is_refused_with_that_version() -> None:
+    check_target(Target("AX8860", "NPU4"), "7.0-lite")
+
+    with pytest.raises(ConfigError) as caught:
+        check_target(Target("AX8860", "NPU4"), "5.2")
+
+    assert caught.value.message == (
+        "compile.target_hardware: pulsar2 5.2 has no AX8860; it came with 7.0"
+    )
+    assert caught.value.hint == "one of AX650, AX620E, M76H, AX615, M57"
+
+
+def test_the_name_on_the_box_leads_to_the_target() -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_target(Target("AX630C", "NPU1"))
+
+    assert caught.value.hint.startswith("for AX630C compile for AX620E")
+
+
 def test_every_chip_is_of_a_known_hardware() -> None:
     assert set(HARDWARE_OF_CHIP.values()) <= set(NPU_MODES)

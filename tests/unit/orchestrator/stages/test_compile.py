@@ -40,6 +40,9 @@ class FakeToolchain:
     def identity(self) -> ToolchainIdentity:
         return IDENTITY
 
+    def engine_id(self) -> str:
+        return "here"
+
     def run(
         self, argv: Sequence[str], work_dir: Path, on_line: Callable[[str], None], deadline_s: float
     ) -> CommandResult:
