@@ -94,9 +94,9 @@ def quant_config(sources: Sequence[Source], dataset: Path) -> None:
     console.say("Transformer optimize level: 0")
 
 
-def passes_before_calibration() -> None:
+def passes_before_calibration(version: ToolVersion) -> None:
     """Name the passes."""
-    for _ in console.progress(("Inf",), "Statistics Inf tensor"):
+    for _ in console.progress(("Inf",), version.wording.statistics):
         pass
     for name in _BEFORE_CALIBRATION:
         console.step(name)

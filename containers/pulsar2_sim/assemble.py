@@ -8,9 +8,10 @@ import onnx
 
 from . import console
 from .axmodel import NEU_KEY, SUBGRAPH, Target, as_bytes, axmodel
-from .failure import ErrorCode, failing_as
-from .faults import Fault, miscompiled, strike_while_tiling
+from .failure import CodeException, ErrorCode, failing_as
+from .faults import Fault, TileFailException, miscompiled, strike
 from .golden import export_golden
+from .licence import check_licence
 from .macs import cycles, macs
 from .plan import InputProcessing, Plan
 from .schema import Json
@@ -56,28 +57,41 @@ def compile_graph(
     console.log("INFO", f"{_COMPILE}:1255", "subgraph [0], group: 0, type: GraphType.NPU")
     compiler = "yamain.command.npu_backend_compiler:compile:173"
     console.log("INFO", compiler, "compile npu subgraph [0]")
-    strike_while_tiling(fault)
+    check_back_end(optimized, plan.target_hardware, version)
+    strike(fault, "tile")
     for label in _BARS:
         console.counted(label, len(runtime.graph.node))
     scheduler = "yasched.test_onepass:results2model"
     console.log("INFO", f"{scheduler}:2699", "clear job deps")
     max_cycle = cycles(count, plan.npu_mode)
     console.log("INFO", f"{scheduler}:2700", f"max_cycle = {max_cycle:,}")
-    console.log(
-        "INFO", f"{_BUILD}:compile_npu_subgraph:1332", f"assemble model [0] [{SUBGRAPH}] b1"
-    )
+    assembling = version.wording.assemble.format(name=SUBGRAPH)
+    console.log("INFO", f"{_BUILD}:compile_npu_subgraph:1332", assembling)
+    check_licence()
+    strike(fault, "assemble")
     with failing_as(ErrorCode.NPUBackendError):
         target = Target(plan.target_hardware, _header_mode(plan, version, fault))
         compiled = miscompiled(runtime) if fault is Fault.MISCOMPILE else runtime
         return axmodel(compiled, processing, target, version)
 
 
+def check_back_end(model: onnx.ModelProto, hardware: str, version: ToolVersion) -> None:
+    """Refuse what the front end takes and the chip has not. Raises CodeException."""
+    for node in model.graph.node:
+        if node.op_type in version.hardware[hardware].without:
+            text = f"AxQuantized{node.op_type} dont support"
+            failed = TileFailException(f"AxQuantized{node.op_type}, {text}\n    op: {node.name}")
+            failed.__cause__ = AssertionError(text)
+            raise CodeException(ErrorCode.NPUBackendError, failed)
+
+
 def write_compiled(plan: Plan, compiled: onnx.ModelProto, fault: Fault) -> None:
     """Write the axmodel, and say that the build is done."""
     if fault is not Fault.NO_FILE:
         plan.output_dir.mkdir(parents=True, exist_ok=True)
-        plan.axmodel.write_bytes(as_bytes(compiled))
-    console.log("INFO", f"{_COMPILE}:1365", "fuse 1 subgraph(s)")
+        plan.axmodel.write_bytes(b"" if fault is Fault.EMPTY_FILE else as_bytes(compiled))
+    if fault is not Fault.NO_LAST_LINE:
+        console.log("INFO", f"{_COMPILE}:1365", "fuse 1 subgraph(s)")
 
 
 def write_context(plan: Plan, config: Mapping[str, Json], version: ToolVersion) -> None:

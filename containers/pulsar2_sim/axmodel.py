@@ -20,8 +20,6 @@ SUBGRAPH = "subgraph_npu_0"
 NEU_KEY = f"{SUBGRAPH}_b1_neu"
 PARAMS_KEY = "npu_params"
 SIMULATED = "SIMULATED by orch pulsar2_sim: runs on simulated boards only"
-_IR_VERSION = 10
-_OPSET = 18
 _LAYOUTS = {"NHWC": 1, "NCHW": 2}
 _COLOURS = {"GRAY": 1, "BGR": 2, "RGB": 3, "RGBA": 4}
 _IMAGE_RANK = 4
@@ -69,8 +67,8 @@ def axmodel(
     model = onnx.helper.make_model(
         graph,
         producer_name="Pulsar2",
-        ir_version=_IR_VERSION,
-        opset_imports=[onnx.helper.make_opsetid("", _OPSET)],
+        ir_version=version.ir_version,
+        opset_imports=[onnx.helper.make_opsetid("", version.opset)],
         doc_string=f"Pulsar2 Version:  {version.version}\nPulsar2 Commit: {version.commit}\n"
         f"{SIMULATED}",
     )

@@ -24,7 +24,7 @@ from .compiler_check import (
     wants_front_end_check,
 )
 from .failure import ErrorCode, failing_as
-from .faults import chosen
+from .faults import Fault, chosen, strike
 from .frontend import optimize
 from .model import (
     Tensor,
@@ -67,11 +67,13 @@ def build(config: Mapping[str, Json], version: ToolVersion) -> None:
     permutations = output_permutations(config, outputs)
     announce.processors(processing, outputs if not permutations else ())
     sources = _sources(plan, inputs, calibration, processing)
-    announce.model(model, inputs)
+    if version.wording.op_table:
+        announce.model(model, inputs)
     check_operators(model, version)
+    strike(fault, "parse")
     console.say(f"{len(sources[0].files)} File(s) Loaded.")
     optimized = _front_end(plan, model)
-    quantized = _quantize(plan, optimized, sources, version)
+    quantized = _quantize(plan, optimized, sources, version, fault)
     samples = Samples(sources)
     if wants_front_end_check(config):
         check_front_end(optimized, model, samples[0])
@@ -120,13 +122,18 @@ def _front_end(plan: Plan, model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _quantize(
-    plan: Plan, optimized: onnx.ModelProto, sources: Sequence[Source], version: ToolVersion
+    plan: Plan,
+    optimized: onnx.ModelProto,
+    sources: Sequence[Source],
+    version: ToolVersion,
+    fault: Fault,
 ) -> onnx.ModelProto:
     announce.quant_config(sources, plan.work_dir / "quant" / "dataset")
     with failing_as(ErrorCode.QuantError), tempfile.TemporaryDirectory() as scratch:
         samples = Samples(sources)
         console.say(f"{len(samples)} File(s) Loaded.")
-        announce.passes_before_calibration()
+        announce.passes_before_calibration(version)
+        strike(fault, "quantize")
         ranges = observe(_optimized_path(plan), OP_TYPES, samples, plan.method, Path(scratch))
         announce.passes_after_calibration()
         quantized = quantize(optimized, ranges)

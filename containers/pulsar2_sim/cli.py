@@ -11,7 +11,7 @@ from .config import merge, read_config
 from .failure import CodeException, ToolFailure, render
 from .run import Simulation, run
 from .schema import Option, Schema, load_schema, options
-from .toolversion import load_version
+from .toolversion import ToolVersion, load_version
 
 _TRUE = {"1": True, "true": True, "True": True}
 _FALSE = {"0": False, "false": False, "False": False}
@@ -19,49 +19,65 @@ _FALSE = {"0": False, "false": False, "False": False}
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; give the exit code: 0, or 1 after a failure. Usage errors exit with 2."""
-    version = load_version()
-    schema = load_schema(version)
-    parser = _parser(schema)
-    arguments = parser.parse_args(argv)
+    prefix = "yamain"
     try:
-        if arguments.command == "version":
-            print(f"version: {version.version}\ncommit: {version.commit}")
-        elif arguments.command == "build":
-            given = {
-                option.path: getattr(arguments, option.path)
-                for option in options(schema)
-                if getattr(arguments, option.path) is not None
-            }
-            config = read_config(Path(arguments.config)) if arguments.config else {}
-            build(merge(schema, config, given), version)
-        elif arguments.command == "run":
-            run(_simulation(arguments))
-        else:
-            parser.print_help()
+        version = load_version()
+        prefix = version.wording.exceptions
+        return _run_command(argv, version)
     except (ToolFailure, CodeException) as error:
-        print(render(error), file=sys.stderr, flush=True)
+        print(render(error, prefix), file=sys.stderr, flush=True)
         return 1
+
+
+def _run_command(argv: Sequence[str], version: ToolVersion) -> int:
+    if argv[:1] == [version.llm_command]:
+        raise ToolFailure("NotImplementedError", f"{version.llm_command} is not simulated")
+    schema = load_schema(version)
+    parser = _parser(schema, version)
+    arguments = parser.parse_args(argv)
+    if arguments.command == "version":
+        print(f"version: {version.version}\ncommit: {version.commit}")
+    elif arguments.command == "build":
+        given = {
+            option.path: getattr(arguments, option.path)
+            for option in options(schema)
+            if getattr(arguments, option.path) is not None
+        }
+        config = read_config(Path(arguments.config)) if arguments.config else {}
+        build(merge(schema, config, given), version)
+    elif arguments.command == "run":
+        run(_simulation(arguments))
+    else:
+        parser.print_help()
     return 0
 
 
-def _parser(schema: Schema) -> argparse.ArgumentParser:
+def _parser(schema: Schema, version: ToolVersion) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="main.py", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("version", allow_abbrev=False, help="print version and commit")
     building = commands.add_parser("build", allow_abbrev=False, help="compile an ONNX file")
-    building.add_argument("--config", metavar="", help="config file path: json with // comments")
+    formats = "json / yaml / toml / prototxt"
+    described = f"config file path, {formats}. type: string. required: false. default: ."
+    building.add_argument("--config", metavar="", help=described)
     for option in options(schema):
-        _add_option(building, option)
+        _add_option(building, option, version)
     building.add_argument("--debug.dump_frontend_graph", nargs="?", help=argparse.SUPPRESS)
     _add_run(commands.add_parser("run", allow_abbrev=False, help="run a model on the CPU"))
+    commands.add_parser(version.llm_command, help="not simulated")
     return parser
 
 
-def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
-    flag = f"--{option.path}"
-    described = f"type: {option.kind}"
+def _add_option(parser: argparse.ArgumentParser, option: Option, version: ToolVersion) -> None:
+    flag, note = f"--{option.path}", option.note
+    required = "true" if note.required else "false"
+    described = f"type: {option.kind}. required: {required}. default: {note.default}."
+    if option.path == "onnx_opt.enable_onnxsim":
+        described = f"simplify by {version.wording.simplifier}. {described}"
+    for label, text in (("format", note.format), ("limitation", note.limitation)):
+        described += f" {label}: {text}." if text else ""
     if option.choices:
-        described += f". option: {', '.join(option.choices)}"
+        described += f" option: {', '.join(option.choices)}."
         parser.add_argument(flag, choices=option.choices, metavar="", help=described)
     elif option.kind == "bool":
         parser.add_argument(flag, nargs="?", const=True, type=_bool, metavar="", help=described)

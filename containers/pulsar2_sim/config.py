@@ -1,12 +1,17 @@
 """A build's settings: the config file, with the command line on top, checked against the schema."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from .failure import ToolFailure
-from .schema import Json, Schema, check
+import yaml
 
+from .failure import ToolFailure
+from .schema import Json, Schema, check, check_limits
+
+_COMMENT_OR_STRING = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|#[^\n]*')
 #: Settings that the stand-in really uses; any other is taken, checked and without effect.
 _USED = frozenset(
     {
@@ -40,43 +45,50 @@ _USED = frozenset(
 
 
 def read_config(path: Path) -> dict[str, Json]:
-    """Read a JSON file that may hold `//` comments. Raises ToolFailure."""
-    if path.suffix != ".json":
-        raise ToolFailure("NotImplementedError", f"config {path}: the stand-in reads .json only")
+    """Read a JSON file with comments, YAML or TOML. Raises ToolFailure."""
+    reader = _READERS.get(path.suffix)
+    if reader is None:
+        known = ", ".join(_READERS)
+        raise ToolFailure("NotImplementedError", f"config {path}: the stand-in reads {known} only")
     try:
-        text = path.read_text(encoding="utf-8")
-        config: Json = json.loads(strip_comments(text))
+        config = reader(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ToolFailure(type(error).__name__, str(error)) from error
-    except json.JSONDecodeError as error:
-        raise ToolFailure(
-            "commentjson.commentjson.JSONLibraryException", f"{path}: {error}"
-        ) from error
+    except (ValueError, yaml.YAMLError) as error:
+        name = _ERRORS[path.suffix]
+        raise ToolFailure(name, f"{path}: {' '.join(str(error).split())}") from error
     if not isinstance(config, dict):
-        raise ToolFailure("google.protobuf.json_format.ParseError", f"{path} holds no JSON object")
+        raise ToolFailure("google.protobuf.json_format.ParseError", f"{path} holds no object")
     return config
 
 
+def _read_json(text: str) -> Json:
+    config: Json = json.loads(strip_comments(text))
+    return config
+
+
+def _read_yaml(text: str) -> Json:
+    config: Json = yaml.safe_load(text)
+    return config
+
+
+_READERS: Mapping[str, Callable[[str], Json]] = {
+    ".json": _read_json,
+    ".yaml": _read_yaml,
+    ".yml": _read_yaml,
+    ".toml": tomllib.loads,
+}
+_ERRORS = {
+    ".json": "commentjson.commentjson.JSONLibraryException",
+    ".yaml": "yaml.YAMLError",
+    ".yml": "yaml.YAMLError",
+    ".toml": "toml.decoder.TomlDecodeError",
+}
+
+
 def strip_comments(text: str) -> str:
-    """Give `text` without its `//` comments; those inside strings are no comments."""
-    kept: list[str] = []
-    position = 0
-    in_string = False
-    while position < len(text):
-        char = text[position]
-        if in_string and char == "\\":
-            kept.append(text[position : position + 2])
-            position += 2
-            continue
-        if char == '"':
-            in_string = not in_string
-        if not in_string and text.startswith("//", position):
-            end = text.find("\n", position)
-            position = len(text) if end < 0 else end
-            continue
-        kept.append(char)
-        position += 1
-    return "".join(kept)
+    """Give `text` without its `//` and `#` comments; those inside strings are no comments."""
+    return _COMMENT_OR_STRING.sub(lambda found: found[1] or "", text)
 
 
 def merge(
@@ -95,7 +107,9 @@ def merge(
             holder = below
         holder[field] = value
     check(schema, config)
-    return _names_of_enums(schema, config, "BuildConfig")
+    named = _names_of_enums(schema, config, "BuildConfig")
+    check_limits(named)
+    return named
 
 
 def without_effect(config: Mapping[str, Json]) -> list[str]:

@@ -43,18 +43,31 @@ def failing_as(code: ErrorCode) -> Iterator[None]:
         raise CodeException(code, error) from error
 
 
-def render(error: ToolFailure | CodeException) -> str:
-    """Give the text that ends the log of a failed build."""
+def render(error: ToolFailure | CodeException, prefix: str) -> str:
+    """Give the text that ends the log of a failed build; `prefix` is where the modules lie."""
+    top = _stack(f"{prefix}.main", "pulsar2")
     if isinstance(error, ToolFailure):
-        return f"{_stack('yamain.main', 'pulsar2')}{error.name}: {error.message}"
-    cause = error.cause
-    return (
-        f"{_stack('yamain.command.build', 'build')}{type(cause).__name__}: {cause}\n\n"
+        return f"{top}{error.name}: {error.message}"
+    chain: list[BaseException] = [error.cause]
+    while (before := chain[0].__cause__ or chain[0].__context__) is not None:
+        chain.insert(0, before)
+    parts = [
+        f"{_stack(f'{prefix}.command.build', 'build')}{_name(one)}: {one}\n\n"
         "During handling of the above exception, another exception occurred:\n\n"
-        f"{_stack('yamain.main', 'pulsar2')}{_stack_line('yamain.common.error', 'error_func')}"
-        f"yamain.common.error.CodeException: (<ErrorCode.{error.code.name}: {error.code.value}>, "
-        f"{cause!r})"
+        for one in chain
+    ]
+    return (
+        f"{''.join(parts)}{top}{_stack_line(f'{prefix}.common.error', 'error_func')}"
+        f"{prefix}.common.error.CodeException: (<ErrorCode.{error.code.name}: {error.code.value}>, "
+        f"{error.cause!r})"
     )
+
+
+def _name(error: BaseException) -> str:
+    """Give the name as a traceback has it: with its module, unless it is Python's own."""
+    kind = type(error)
+    module = getattr(error, "module", "" if kind.__module__ == "builtins" else kind.__module__)
+    return f"{module}.{kind.__name__}" if module else kind.__name__
 
 
 def _stack(module: str, function: str) -> str:

@@ -1,6 +1,7 @@
 """The build config's schema, and a check of a config against it with protobuf's messages."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,19 @@ class Schema:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What is known of an option beside its type; `least` and `most` bound its number."""
+
+    default: str = ""
+    required: bool = False
+    format: str = ""
+    option: tuple[str, ...] = ()
+    limitation: str = ""
+    least: float = -math.inf
+    most: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """A field that the command line can set: `path` is `npu_mode` or `quant.check`."""
 
@@ -32,21 +46,31 @@ class Option:
     kind: str
     repeated: bool
     choices: tuple[str, ...]
+    note: Note
 
 
 def load_schema(version: ToolVersion) -> Schema:
-    """Give the schema with the chips and NPU modes of one version."""
+    """Give the schema with the chips, NPU modes and fields of one version."""
     path = Path(__file__).parent / "build_schema.json"
     raw = json.loads(path.read_text(encoding="utf-8"))
     enums = {name: tuple(values) for name, values in raw["enums"].items()}
     enums["HardwareType"] = tuple(version.hardware)
     enums["NPUMode"] = tuple(version.npu_modes)
-    return Schema(raw["messages"], enums)
+    messages = {
+        message: {
+            field: kind
+            for field, kind in fields.items()
+            if f"{message}.{field}" not in version.without_fields
+        }
+        for message, fields in raw["messages"].items()
+    }
+    return Schema(messages, enums)
 
 
 def options(schema: Schema) -> list[Option]:
     """Give what the command line can set: the scalars at the top and one message below."""
     found = []
+    notes = option_notes()
     for name, kind in schema.messages["BuildConfig"].items():
         fields = {name: kind}
         if kind in schema.messages:
@@ -54,9 +78,34 @@ def options(schema: Schema) -> list[Option]:
         for path, of in fields.items():
             item = of.strip("[]")
             if (item in SCALARS or item in schema.enums) and path not in _NOT_AN_OPTION:
-                choices = schema.enums.get(item, ())
-                found.append(Option(path, item, of.startswith("["), choices))
+                note = notes.get(path, Note())
+                choices = note.option or schema.enums.get(item, ())
+                found.append(Option(path, item, of.startswith("["), choices, note))
     return found
+
+
+def option_notes() -> dict[str, Note]:
+    """Read defaults and limits of the options."""
+    path = Path(__file__).parent / "option_notes.json"
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        name: Note(**one | {"option": tuple(one.get("option", ()))}) for name, one in raw.items()
+    }
+
+
+def check_limits(config: Mapping[str, Json]) -> None:
+    """Refuse numbers and data types that their options do not allow. Raises ToolFailure."""
+    for path, note in option_notes().items():
+        value: Json = dict(config)
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if number and not note.least <= float(str(value)) <= note.most:
+            raise ToolFailure(
+                "ValueError", f"{path} {value} exceeds its limitation {note.limitation}"
+            )
+        if note.option and isinstance(value, str) and value not in note.option:
+            raise ToolFailure("ValueError", f"{path} {value} is none of {', '.join(note.option)}")
 
 
 def check(schema: Schema, value: Json, message: str = "BuildConfig") -> None:
