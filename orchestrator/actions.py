@@ -12,13 +12,19 @@ from orchestrator.cache import Cache, Produced, Wanted
 from orchestrator.checkpoint import FoundCheckpoint
 from orchestrator.domain import ActionRecord, Json, Recipe, ToolchainIdentity
 from orchestrator.errors import ConfigError
-from orchestrator.hashing import as_json
 from orchestrator.images import load_images
+from orchestrator.kept_facts import (
+    check_facts,
+    compile_facts,
+    compile_outputs,
+    megabytes,
+    show_worst_layers,
+)
 from orchestrator.plan import check_wanted, compile_wanted, export_wanted, optimize_wanted
 from orchestrator.release import evaluation_images
 from orchestrator.seams import Bench, Blobs, Progress, Toolchain
-from orchestrator.stages.check import Checked, check
-from orchestrator.stages.compile import Made, compile_model
+from orchestrator.stages.check import check
+from orchestrator.stages.compile import compile_model
 from orchestrator.stages.export import export
 from orchestrator.stages.optimize import optimize
 
@@ -79,7 +85,7 @@ def export_action(task: Task) -> tuple[ActionRecord, bool]:
         images = list(islice(evaluation_images(recipe), CHECK_IMAGES))
         done = export(recipe, sources.checkpoint.folder, images, folder)
         facts: dict[str, Json] = {
-            "summary": f"{_megabytes(done.path)}, against torch on {done.images} images: "
+            "summary": f"{megabytes(done.path)}, against torch on {done.images} images: "
             f"max abs difference {done.max_abs_diff:.1e}, ArgMax agreement {done.agreement:.2%}",
             "max_abs_diff": done.max_abs_diff,
             "agreement": done.agreement,
@@ -134,7 +140,8 @@ def compile_action(task: Task, optimized: ActionRecord) -> tuple[ActionRecord, b
             bench = Bench(shop.toolchain, sources.toolchain, shop.progress, folder, log)
             done = compile_model(recipe, onnx, images, bench)
         facts = compile_facts(done.made, sources.toolchain, log)
-        return Produced({"axmodel": done.made.axmodel, "sidecar": done.sidecar, "log": log}, facts)
+        show_worst_layers(done.made, shop.progress)
+        return Produced({"sidecar": done.sidecar, **compile_outputs(done.made, log)}, facts)
 
     wanted = compile_wanted(recipe, source, sources.calibration, sources.toolchain)
     return _do(task, wanted, make)
@@ -154,49 +161,11 @@ def check_action(
         with shop.blobs.open(onnx) as graph, shop.blobs.open(axmodel) as model:
             bench = Bench(shop.toolchain, sources.toolchain, shop.progress, folder, log)
             done = check(recipe, graph, model, images, bench)
-        facts = _check_facts(done, sources.toolchain, log)
+        facts = check_facts(done, sources.toolchain, log)
         return Produced({"class_maps": done.class_maps, "log": log}, facts)
 
     wanted = check_wanted(recipe, onnx, axmodel, sources.evaluation, sources.toolchain)
     return _do(task, wanted, make)
-
-
-def compile_facts(done: Made, made_by: ToolchainIdentity, log: Path) -> dict[str, Json]:
-    """Give what is worth keeping of a build."""
-    header = done.header
-    simulated = ", SIMULATED" if header.simulated else ""
-    return {
-        "summary": f"{_megabytes(done.axmodel)} axmodel for {header.target} by pulsar2 "
-        f"{header.pulsar2_version} ({header.pulsar2_commit}){simulated}",
-        "hardware": header.target.hardware,
-        "npu_mode": header.target.npu_mode,
-        "pulsar2_version": header.pulsar2_version,
-        "pulsar2_commit": header.pulsar2_commit,
-        "toolchain_digest": made_by.digest,
-        "simulated": header.simulated,
-        "macs": done.facts.macs,
-        "max_cycle": done.facts.max_cycle,
-        "subgraphs": done.facts.subgraphs,
-        "log": str(log),
-    }
-
-
-def _check_facts(done: Checked, made_by: ToolchainIdentity, log: Path) -> dict[str, Json]:
-    agreed = done.agreement
-    worst = min((one.cosine for one in done.outputs if one.cosine is not None), default=None)
-    cosine = "" if worst is None else f", cosine {worst:.5f}"
-    simulated = ", SIMULATED" if made_by.simulated else ""
-    return {
-        "summary": f"pulsar2 run against float on {agreed.images} images: agreement "
-        f"{agreed.pixel_agreement:.2%}, mIoU {agreed.miou:.3f}{cosine}{simulated}",
-        "images": agreed.images,
-        "agreement": agreed.pixel_agreement,
-        "miou": agreed.miou,
-        "cosine": worst,
-        "outputs": as_json(done.outputs),
-        "simulated": made_by.simulated,
-        "log": str(log),
-    }
 
 
 def op_rows(before: Mapping[str, int], after: Mapping[str, int]) -> list[tuple[str, str, str]]:
@@ -213,7 +182,3 @@ def _need(*modules: str, stage: str) -> None:
             f"{stage} needs {', '.join(missing)}, which this host does not have",
             "pip install 'orch[export]', or use a ledger and blobs that a build host has filled",
         )
-
-
-def _megabytes(path: Path) -> str:
-    return f"{path.stat().st_size / 1e6:.2f} MB"

@@ -59,7 +59,15 @@ class OptimizeError(StageError):
 
 
 class CompileError(StageError):
-    """`pulsar2 build` gave no axmodel, or not the one that was asked for."""
+    """`pulsar2 build` gave no axmodel, or not the one that was asked for.
+
+    `code` is what a machine may match on: COMPILE, or one of the catalogue of failed builds.
+    """
+
+    def __init__(self, message: str = "", hint: str = "", code: str = "COMPILE") -> None:
+        super().__init__(message, hint)
+        self.args = (message, hint, code)
+        self.code = code
 
 
 class PreflightError(StageError):

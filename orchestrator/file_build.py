@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.actions import Workshop, compile_facts
+from orchestrator.actions import Workshop
 from orchestrator.cache import Explanation, Produced, Wanted
 from orchestrator.domain import ActionRecord, ToolchainIdentity
 from orchestrator.hashing import sha256_file, sha256_files
+from orchestrator.kept_facts import compile_facts, compile_outputs, show_worst_layers
 from orchestrator.onnx_graph import external_files
 from orchestrator.plan import files_wanted
 from orchestrator.pulsar2.config_file import read_config
@@ -69,7 +70,8 @@ def build_files(work: FileBuild, shop: Workshop, run_id: str) -> tuple[ActionRec
         order = Order(work.name, staged.target, work.timeout_s)
         done = compile_files(order, staged.model, staged.config, work.files, bench)
         facts = compile_facts(done, work.identity, log)
-        return Produced({"axmodel": done.axmodel, "log": log}, facts)
+        show_worst_layers(done, shop.progress)
+        return Produced(compile_outputs(done, log), facts)
 
     action, hit = shop.cache.do(work.wanted, run_id, shop.progress, make)
     how = "cached" if hit else f"done in {action.seconds:.1f} s"

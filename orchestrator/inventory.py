@@ -81,9 +81,12 @@ class _Board(_Model):
 class _Toolchain(_Model):
     """Something that runs `pulsar2`."""
 
-    kind: Literal["docker", "local"] = Field(description="an image, or a program on this machine")
+    kind: Literal["docker", "local", "package"] = Field(
+        description="an image, a program on this machine, or the vendor's package tree"
+    )
     image: str | None = Field(None, description="for docker: the image's tag, `pulsar2:5.2`")
     command: list[str] = Field(default_factory=list, description="for local: the program")
+    path: str | None = Field(None, description="for package: the tree; default: PULSAR2_HOME")
     max_builds: Annotated[int, Field(ge=1, le=64)] = Field(
         1, description="builds at once on its engine, whoever on this machine starts them"
     )
@@ -94,6 +97,9 @@ class _Toolchain(_Model):
             raise ValueError("a docker toolchain needs an image")
         if self.kind == "local" and not self.command:
             raise ValueError("a local toolchain needs a command")
+        for key, kind in (("image", "docker"), ("command", "local"), ("path", "package")):
+            if getattr(self, key) and self.kind != kind:
+                raise ValueError(f"{key} is for kind {kind}, and this is {self.kind}")
         return self
 
 
@@ -173,13 +179,20 @@ def load_inventory(path: Path) -> Inventory:
     boards = {name: _board(name, board, parsed) for name, board in parsed.boards.items()}
     _refuse_shared_addresses(file, boards)
     toolchains = {"sim": ToolchainSpec("sim", "sim", None, ())} | {
-        name: ToolchainSpec(name, spec.kind, spec.image, tuple(spec.command), spec.max_builds)
-        for name, spec in parsed.toolchains.items()
+        name: _toolchain(name, spec, path.parent) for name, spec in parsed.toolchains.items()
     }
     fleets = {
         name: _fleet(file, name, fleet, boards, toolchains) for name, fleet in parsed.fleets.items()
     }
     return Inventory(path, boards, fleets, toolchains)
+
+
+def _toolchain(name: str, spec: _Toolchain, folder: Path) -> ToolchainSpec:
+    """A path begins at the inventory's folder."""
+    tree = None if spec.path is None else str((folder / Path(spec.path).expanduser()).absolute())
+    return ToolchainSpec(
+        name, spec.kind, spec.image, tuple(spec.command), spec.max_builds, path=tree
+    )
 
 
 def _board(name: str, board: _Board, inventory: _Inventory) -> Board:

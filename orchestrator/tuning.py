@@ -18,9 +18,12 @@ from orchestrator.building import find_sources
 from orchestrator.domain import ActionRecord, Json, Recipe, Target
 from orchestrator.errors import CompileError, ConfigError, DeadlineError
 from orchestrator.pulsar2.build_config import merge
+from orchestrator.pulsar2.precision import read_precision_table, worst
 
 #: What a build is asked for to learn which layers lose most.
 _ANALYSIS = "PerLayer"
+#: How the table calls activations that can be raised to 16 bits.
+_8_BITS = frozenset({"U8", "S8"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,49 +87,48 @@ def tune(recipe: Recipe, grid: Grid, shop: Workshop, run_id: str) -> Iterator[Tr
     exported, _ = export_action(task)
     optimized, _ = optimize_action(task, exported)
     wanted = max(grid.u16_layers)
-    worst = _worst_layers(task, optimized)[:wanted] if wanted else []
-    if len(worst) < wanted:
+    layers = _worst_layers(task, optimized)[:wanted] if wanted else []
+    if len(layers) < wanted:
         raise ConfigError(
-            f"{recipe.name}: the precision table names {len(worst)} layers, {wanted} were asked for"
+            f"{recipe.name}: it has {len(layers)} layers of 8 bits, --u16 asks for {wanted}"
         )
     for point in grid.points():
-        chosen = replace(task, recipe=variant(recipe, point, worst))
-        yield replace(_try(chosen, optimized, point), keys=keys_of(recipe, point, worst))
+        chosen = replace(task, recipe=variant(recipe, point, layers))
+        yield replace(_try(chosen, optimized, point), keys=keys_of(recipe, point, layers))
 
 
 def _worst_layers(task: Task, optimized: ActionRecord) -> list[str]:
-    """Build the recipe as it is with precision analysis, and name its layers, the worst first."""
+    """Build the recipe as it is with precision analysis; name its 8-bit layers, the worst first."""
     plain = replace(task.recipe.compile, precision_analysis=_ANALYSIS)
-    analysed, _ = compile_action(
-        replace(task, recipe=replace(task.recipe, compile=plain)), optimized
-    )
-    rows = analysed.facts.get("worst_layers")
-    return (
-        [str(row["operator"]) for row in rows if isinstance(row, dict)]
-        if isinstance(rows, list)
-        else []
-    )
+    analysing = replace(task, recipe=replace(task.recipe, compile=plain))
+    analysed, _ = compile_action(analysing, optimized)
+    if "precision" not in analysed.outputs:
+        return []
+    with task.shop.blobs.open(analysed.outputs["precision"].sha256) as path:
+        table = read_precision_table(path.read_text(encoding="utf-8"))
+    names = [one.operator for one in worst(table, len(table.rows)) if one.qdtype in _8_BITS]
+    return list(dict.fromkeys(names))
 
 
-def variant(recipe: Recipe, point: Point, worst: Sequence[str]) -> Recipe:
-    """Give the recipe that asks for this point."""
+def variant(recipe: Recipe, point: Point, layers: Sequence[str]) -> Recipe:
+    """Give the recipe that asks for this point; `layers` are the worst ones, in order."""
     plan = recipe.compile
     compiled = replace(
         plan,
         target=Target(plan.target.hardware, point.npu_mode),
         calibration_method=point.calibration_method,
-        pulsar2=merge(dict(plan.pulsar2), keys_of(recipe, point, worst)),
+        pulsar2=merge(dict(plan.pulsar2), keys_of(recipe, point, layers)),
     )
     return replace(recipe, compile=compiled)
 
 
-def keys_of(recipe: Recipe, point: Point, worst: Sequence[str]) -> dict[str, Json]:
+def keys_of(recipe: Recipe, point: Point, layers: Sequence[str]) -> dict[str, Json]:
     """Give the raw keys of the build config that a point needs over the recipe's own."""
     quant: dict[str, Json] = {}
     if point.smooth_quant:
         quant["enable_smooth_quant"] = True
     if point.u16_layers:
-        names: list[Json] = list(worst[: point.u16_layers])
+        names: list[Json] = list(layers[: point.u16_layers])
         own = recipe.compile.pulsar2.get("quant")
         before = own.get("layer_configs") if isinstance(own, dict) else None
         raised: Json = {"layer_names": names, "data_type": "U16"}

@@ -9,17 +9,19 @@ from functools import partial
 from pathlib import Path
 
 from orchestrator.actions import Workshop
-from orchestrator.backends.docker_toolchain import DockerToolchain
+from orchestrator.backends.docker_toolchain import DockerToolchain, documented
 from orchestrator.backends.engines import DaskEngine, ThreadEngine
 from orchestrator.backends.fabric_connect import FabricConnect
 from orchestrator.backends.fsspec_blobs import FsspecBlobs
 from orchestrator.backends.limited_toolchain import LimitedToolchain
 from orchestrator.backends.local_toolchain import LocalToolchain
+from orchestrator.backends.package_toolchain import PackageTree
 from orchestrator.backends.sql_ledger import SqlLedger
 from orchestrator.cache import Cache
 from orchestrator.domain import ToolchainSpec
 from orchestrator.errors import ConfigError
 from orchestrator.inventory import Inventory, load_inventory
+from orchestrator.known_images import KnownImages
 from orchestrator.pipeline import Crew
 from orchestrator.seams import Engine, Progress, Toolchain
 
@@ -63,13 +65,30 @@ def open_workplace(inventory: Path | None) -> Workplace:
     return Workplace(load_inventory(named), folder.absolute())
 
 
-def make_toolchain(spec: ToolchainSpec) -> Toolchain:
-    """Give what runs `pulsar2`."""
+def make_toolchain(spec: ToolchainSpec, home: Path | None = None) -> Toolchain:
+    """Give what runs `pulsar2`.
+
+    An image runs as closed as was seen to work in `home`; else as the vendor documents it.
+    """
     if spec.kind == "docker" and spec.image is not None:
-        return DockerToolchain(spec.name, spec.image)
+        isolation_of = KnownImages(home).isolation_of if home else documented
+        return DockerToolchain(spec.name, spec.image, isolation_of)
     if spec.kind == "local":
         return LocalToolchain(spec.name, spec.command)
+    if spec.kind == "package":
+        return PackageTree(spec.name, package_root(spec))
     return _stand_in(spec.name)
+
+
+def package_root(spec: ToolchainSpec) -> Path:
+    """Find the vendor's package tree: the inventory's path, else `PULSAR2_HOME`."""
+    root = spec.path or os.environ.get("PULSAR2_HOME")
+    if not root:
+        raise ConfigError(
+            f"toolchain {spec.name!r}: no path, and PULSAR2_HOME is not set",
+            f"name the tree: toolchains.{spec.name}.path in the inventory",
+        )
+    return Path(root).expanduser().absolute()
 
 
 def limit_builds(toolchain: Toolchain, spec: ToolchainSpec, progress: Progress) -> Toolchain:
@@ -108,7 +127,7 @@ def make_workshop(
     """Give what building needs."""
     blobs = place.blobs()
     cache = Cache(ledger, blobs, place.home / "work")
-    toolchain = limit_builds(make_toolchain(spec), spec, progress)
+    toolchain = limit_builds(make_toolchain(spec, place.home), spec, progress)
     return Workshop(cache, blobs, toolchain, progress, place.home / "logs")
 
 

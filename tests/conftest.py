@@ -8,8 +8,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,24 @@ def _wait_for_fleet(folder: Path, process: subprocess.Popen[bytes]) -> Simulated
             return fleet
         time.sleep(0.02)
     pytest.fail(f"no fleet within {START_S:g} s")
+
+
+@dataclass
+class Silent:
+    """Progress that keeps what was said."""
+
+    events: list[tuple[str, str]] = field(default_factory=list)
+
+    def event(self, subject: str, message: str) -> None:
+        self.events.append((subject, message))
+
+    def advance(self, subject: str, label: str, done: float, total: float) -> None:
+        self.events.append((subject, f"{label} {done}/{total}"))
+
+    def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        self.events.append((title, f"{len(header)} columns, {len(rows)} rows"))
+
+
+@pytest.fixture
+def progress() -> Silent:
+    return Silent()

@@ -147,7 +147,7 @@ def _with_config(job: Job, text: ConfigText) -> Job:
     from orchestrator.wiring import make_toolchain
 
     with progress() as shown:
-        version = make_toolchain(job.toolchain).identity().version
+        version = make_toolchain(job.toolchain, job.place.home).identity().version
         recipe, notes = overlay(job.recipe, text, version)
         for note in notes:
             shown.event("compile", note)

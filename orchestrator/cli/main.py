@@ -13,7 +13,18 @@ from typing import Annotated
 import typer
 
 from orchestrator import __version__
-from orchestrator.cli import boards, build, cache, inspect, report, simulate, tune, why
+from orchestrator.cli import (
+    boards,
+    build,
+    cache,
+    inspect,
+    preflight,
+    report,
+    simulate,
+    toolchain,
+    tune,
+    why,
+)
 from orchestrator.cli.options import JsonOption
 from orchestrator.errors import INTERRUPTED, OrchError
 
@@ -32,9 +43,11 @@ app.command("report")(report.report)
 app.add_typer(boards.app, name="fleet")
 app.add_typer(simulate.app, name="sim")
 app.command("inspect")(inspect.inspect)
+app.command("preflight")(preflight.preflight)
 app.command("why")(why.why)
 app.command("tune")(tune.tune)
 app.add_typer(cache.app, name="cache")
+app.add_typer(toolchain.app, name="toolchain")
 app.command("schema")(inspect.schema)
 
 

@@ -18,7 +18,7 @@ _STAGES = ("export", "optimize", "compile", "check")
 
 def print_plan(job: Job, *, json: bool) -> None:
     """Print which stages would run and why, the very build command, and the boards."""
-    toolchain = make_toolchain(job.toolchain)
+    toolchain = make_toolchain(job.toolchain, job.place.home)
     sources = find_sources(job.recipe, toolchain)
     with open_ledger(job.place, keep=False) as ledger:
         cache = Cache(ledger, job.place.blobs(), job.place.home / "work")

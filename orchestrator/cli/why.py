@@ -52,7 +52,7 @@ def why(
     from orchestrator.wiring import make_toolchain
 
     job = open_job(inventory, fleet, recipe, toolchain, Overrides(checkpoint, calibration, images))
-    sources = find_sources(job.recipe, make_toolchain(job.toolchain))
+    sources = find_sources(job.recipe, make_toolchain(job.toolchain, job.place.home))
     with open_ledger(job.place, keep=False) as ledger:
         cache = Cache(ledger, job.place.blobs(), job.place.home / "work")
         explained = explain_stages(job.recipe, sources, cache)

@@ -35,8 +35,18 @@ from orchestrator.domain.found import (
     Verdict,
 )
 from orchestrator.domain.kept import KeptAction, KeptRelease, StoredBlob
+from orchestrator.domain.toolchains import (
+    DOCUMENTED,
+    LEVELS,
+    EngineImage,
+    Isolation,
+    KnownImage,
+    ToolchainFact,
+)
 
 __all__ = [
+    "DOCUMENTED",
+    "LEVELS",
     "ActionRecord",
     "Agreement",
     "Artifact",
@@ -48,15 +58,18 @@ __all__ = [
     "CommandResult",
     "CompileSpec",
     "Delivery",
+    "EngineImage",
     "ExportSpec",
     "Fleet",
     "Gates",
     "HeadSpec",
     "ImageSource",
+    "Isolation",
     "Json",
     "Judged",
     "KeptAction",
     "KeptRelease",
+    "KnownImage",
     "Measurement",
     "OutputDifference",
     "Preprocess",
@@ -68,6 +81,7 @@ __all__ = [
     "StoredBlob",
     "Target",
     "TensorSpec",
+    "ToolchainFact",
     "ToolchainIdentity",
     "ToolchainSpec",
     "Verdict",

@@ -158,14 +158,16 @@ class Board:
 class ToolchainSpec:
     """Which `pulsar2` compiles: an image for the Docker engine, or a program on this machine.
 
+    `path` is the vendor's package tree; None: where `PULSAR2_HOME` says.
     At most `max_builds` run at once on its engine; `sim` has no such limit.
     """
 
     name: str
-    kind: Literal["docker", "local", "sim"]
+    kind: Literal["docker", "local", "package", "sim"]
     image: str | None
     command: tuple[str, ...]
     max_builds: int = 1
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ CALIBRATION = "input/calibration.tar"
 CONFIG = "input/config.json"
 OUTPUT = "output"
 AXMODEL = "output/compiled.axmodel"
+PRECISION_TABLE = "output/quant/debug/precision_analysis_table.txt"
 #: Where a recipe's own keys for the build config stand.
 RAW_KEYS = "compile.pulsar2"
 

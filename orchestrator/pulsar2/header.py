@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Numbers that are certain; the order of the others is not published.
 _HARDWARE = {0: "AX650", 1: "AX620E", 2: "M76H", 4: "M57"}
+#: What begins the name of a chip whose number is not known.
+UNKNOWN_HARDWARE = "hardware-"
 _NPU_MODES = ("NPU1", "NPU2", "NPU3", "NPU4", "NPU5")
 _LAYOUTS = {1: "NHWC", 2: "NCHW"}
 #: The commit that the stand-in signs with; no real toolchain has it.
@@ -101,7 +103,8 @@ def _read_extra(data: bytes) -> tuple[Target, dict[str, str]]:
             npu_mode = mode if isinstance(mode, int) else 0
         elif field == 5 and isinstance(value, int):  # noqa: PLR2004 - hardware_type
             hardware = value
-    return Target(_HARDWARE.get(hardware, f"hardware-{hardware}"), _NPU_MODES[npu_mode]), layouts
+    chip = _HARDWARE.get(hardware, f"{UNKNOWN_HARDWARE}{hardware}")
+    return Target(chip, _NPU_MODES[npu_mode]), layouts
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:

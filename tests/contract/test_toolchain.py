@@ -14,12 +14,16 @@ import pytest
 
 from orchestrator.backends.docker_toolchain import DockerToolchain
 from orchestrator.backends.local_toolchain import LocalToolchain
-from orchestrator.domain import CommandResult
+from orchestrator.backends.package_toolchain import PackageTree
+from orchestrator.domain import DOCUMENTED, LEVELS, CommandResult
 from orchestrator.errors import DeadlineError, ToolchainError, ToolchainMissing
 from orchestrator.seams import Toolchain
 
 IMAGE = "orch/pulsar2-sim:5.2"
-IN_DOCKER = pytest.param("image", marks=pytest.mark.docker)
+IN_DOCKER = (
+    pytest.param("image", marks=pytest.mark.docker),
+    pytest.param("sealed image", marks=pytest.mark.docker),
+)
 #: A `pulsar2` that tells its version, and else does with the shell what a test wants done.
 PROGRAM = """\
 #!/bin/sh
@@ -62,20 +66,27 @@ def left_in_docker(request: pytest.FixtureRequest) -> tuple[str, Callable[[], li
     return name, lambda: docker("ps", "--all", "--quiet", "--filter", label).split()
 
 
-@pytest.fixture(params=["program", IN_DOCKER])
+@pytest.fixture(params=["program", "package", *IN_DOCKER])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     """A toolchain that runs shell scripts."""
     folder = tmp_path / "work"
     folder.mkdir()
-    if request.param == "image":
+    if request.param in {"image", "sealed image"}:
         name, left = request.getfixturevalue("left_in_docker")
-        return Bench(DockerToolchain(name, IMAGE), folder, "bash", left)
-    program = tmp_path / "pulsar2"
-    program.write_text(PROGRAM)
-    program.chmod(0o755)
-    return Bench(
-        LocalToolchain("program", [str(program)]), folder, "pulsar2", lambda: alive(folder / "pids")
-    )
+        level = LEVELS[0] if request.param == "sealed image" else DOCUMENTED
+        return Bench(DockerToolchain(name, IMAGE, lambda _: level), folder, "bash", left)
+    program = write_program(tmp_path / "tree" / "bin" / "pulsar2")
+    toolchain: Toolchain = LocalToolchain("program", [str(program)])
+    if request.param == "package":
+        toolchain = PackageTree("package", tmp_path / "tree")
+    return Bench(toolchain, folder, "pulsar2", lambda: alive(folder / "pids"))
+
+
+def write_program(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(PROGRAM)
+    path.chmod(0o755)
+    return path
 
 
 def alive(pids: Path) -> list[str]:
@@ -97,9 +108,7 @@ def is_zombie(stat: Path) -> bool:
 
 
 def test_another_program_is_known_by_its_file_and_not_simulated(tmp_path: Path) -> None:
-    program = tmp_path / "pulsar2"
-    program.write_text(PROGRAM)
-    program.chmod(0o755)
+    program = write_program(tmp_path / "pulsar2")
     before = LocalToolchain("mine", [str(program)]).identity()
     program.write_text(PROGRAM + "# changed\n")
     after = LocalToolchain("mine", [str(program)]).identity()

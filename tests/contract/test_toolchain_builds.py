@@ -16,20 +16,34 @@ from onnx import TensorProto, helper, numpy_helper
 import containers.pulsar2_sim.cli
 from orchestrator.backends.docker_toolchain import DockerToolchain
 from orchestrator.backends.local_toolchain import LocalToolchain
-from orchestrator.domain import Target
+from orchestrator.backends.package_toolchain import PackageTree
+from orchestrator.domain import DOCUMENTED, LEVELS, Target
 from orchestrator.pulsar2.header import SIMULATED_COMMIT, read_header
 from orchestrator.seams import Toolchain
 
 SHAPE = (1, 3, 16, 24)
 
 
-@pytest.fixture(params=["stand-in", pytest.param("image", marks=pytest.mark.docker)])
-def pulsar2(request: pytest.FixtureRequest) -> Toolchain:
+IN_DOCKER = (
+    pytest.param("image", marks=pytest.mark.docker),
+    pytest.param("sealed image", marks=pytest.mark.docker),
+)
+
+
+@pytest.fixture(params=["stand-in", "package", *IN_DOCKER])
+def pulsar2(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Toolchain:
     """A toolchain that compiles."""
-    if request.param == "image":
+    if request.param in {"image", "sealed image"}:
         request.getfixturevalue("docker_engine")
-        return DockerToolchain("image", "orch/pulsar2-sim:5.2")
+        level = LEVELS[0] if request.param == "sealed image" else DOCUMENTED
+        return DockerToolchain("image", "orch/pulsar2-sim:5.2", lambda _: level)
     module = "containers.pulsar2_sim"
+    if request.param == "package":
+        program = tmp_path_factory.mktemp("tree") / "bin" / "pulsar2"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
+        program.chmod(0o755)
+        return PackageTree("package", program.parent.parent)
     sources = Path(containers.pulsar2_sim.cli.__file__).parent
     return LocalToolchain("stand-in", [sys.executable, "-m", module], sources)
 

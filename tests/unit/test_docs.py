@@ -14,6 +14,7 @@ from board_agent import protocol
 from orchestrator.cli.main import app
 from orchestrator.domain import Json
 from orchestrator.inventory import inventory_schema
+from orchestrator.pulsar2.catalogue import catalogue
 from orchestrator.recipe import recipe_schema
 
 Command = TyperCommand | TyperGroup
@@ -105,6 +106,11 @@ def test_every_key_of_a_file_is_in_its_reference(page: str, schema: dict[str, Js
 
 @pytest.mark.parametrize("code", protocol.ERRORS)
 def test_every_error_code_of_the_agent_is_explained(code: str) -> None:
+    assert f"| `{code}` |" in (REFERENCE / "errors.md").read_text()
+
+
+@pytest.mark.parametrize("code", sorted({rule.code for rule in catalogue().rules}))
+def test_every_code_of_a_failed_build_is_listed(code: str) -> None:
     assert f"| `{code}` |" in (REFERENCE / "errors.md").read_text()
 
 

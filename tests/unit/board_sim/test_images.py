@@ -38,7 +38,7 @@ def context_hash(build_images: ModuleType, tmp_path: Path) -> Callable[..., str]
         (folder / "main.py").chmod(0o755 if executable else 0o644)
         (folder / "__pycache__" / "main.pyc").write_text(f"{number}")
         (wheels / wheel).write_text("wheel")
-        image = build_images.Image("x", "orch/x:1", folder)
+        image = build_images.Image("x", folder, (("orch/x:1", ""),))
         told: str = build_images.assemble(image, wheels, tmp_path / f"{number}-context")
         return told
 

@@ -210,24 +210,3 @@ class Axmodel:
 @pytest.fixture
 def axmodel() -> type[Axmodel]:
     return Axmodel
-
-
-@dataclass
-class Silent:
-    """Progress that keeps what was said."""
-
-    events: list[tuple[str, str]] = field(default_factory=list)
-
-    def event(self, subject: str, message: str) -> None:
-        self.events.append((subject, message))
-
-    def advance(self, subject: str, label: str, done: float, total: float) -> None:
-        self.events.append((subject, f"{label} {done}/{total}"))
-
-    def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        self.events.append((title, f"{len(header)} columns, {len(rows)} rows"))
-
-
-@pytest.fixture
-def progress() -> Silent:
-    return Silent()

@@ -62,7 +62,8 @@ def test_the_layers_that_a_recipe_raises_itself_stay_raised(recipe: Recipe) -> N
 
 def tried(agreement: float | None, size: int, cycles: int | None) -> Tried:
     """A row; the size is in kB."""
-    return Tried(PLAIN, agreement, agreement, 1000 * size, cycles, error="" if agreement else "it failed")
+    error = "" if agreement else "it failed"
+    return Tried(PLAIN, agreement, agreement, 1000 * size, cycles, error=error)
 
 
 @pytest.mark.parametrize(

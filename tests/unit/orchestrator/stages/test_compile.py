@@ -10,16 +10,17 @@ from typing import Protocol
 
 import numpy as np
 import pytest
+from onnx import ModelProto, NodeProto, TensorProto, helper
 
-from orchestrator.domain import CommandResult, Recipe, ToolchainIdentity
-from orchestrator.errors import CompileError, DeadlineError
+from orchestrator.domain import CommandResult, Recipe, Target, ToolchainIdentity
+from orchestrator.errors import CompileError, DeadlineError, PreflightError
 from orchestrator.images import NamedImage, normalise
 from orchestrator.seams import Bench as Desk
 from orchestrator.seams import Progress
 from orchestrator.stages import compile as stage
 
 IDENTITY = ToolchainIdentity("t", "5.2", "fa4e0000", "sha256:00", simulated=True)
-LOG = b"\x1b[32mINFO\x1b[0m macs: 1,024\nmax_cycle = 99\n"
+LOG = b"\x1b[32mINFO\x1b[0m macs: 1,024\nmax_cycle = 99\nfuse 1 subgraph(s)\n"
 
 
 class Axmodel(Protocol):
@@ -35,6 +36,7 @@ class FakeToolchain:
     axmodel: bytes | None
     returncode: int = 0
     log: bytes = LOG
+    table: str = ""
     seen: dict[str, bytes] = field(default_factory=dict)
 
     def identity(self) -> ToolchainIdentity:
@@ -57,7 +59,11 @@ class FakeToolchain:
         for line in self.log.decode().splitlines():
             on_line(line)
         if self.axmodel is not None:
-            (work_dir / options["--output_dir"] / "compiled.axmodel").write_bytes(self.axmodel)
+            output = work_dir / options["--output_dir"]
+            (output / "compiled.axmodel").write_bytes(self.axmodel)
+            if self.table:
+                (output / "quant" / "debug").mkdir(parents=True)
+                (output / "quant" / "debug" / "precision_analysis_table.txt").write_text(self.table)
         return CommandResult(self.returncode, self.log, b"")
 
 
@@ -69,6 +75,7 @@ class Bench:
     folder: Path
     progress: Progress
     images: list[NamedImage]
+    model: ModelProto
 
     @property
     def log(self) -> Path:
@@ -76,7 +83,7 @@ class Bench:
 
     def compile(self, toolchain: FakeToolchain) -> stage.Compiled:
         onnx = self.folder / "source.onnx"
-        onnx.write_bytes(b"an onnx")
+        onnx.write_bytes(self.model.SerializeToString())
         work = self.folder / "work"
         work.mkdir()
         bench = Desk(toolchain, IDENTITY, self.progress, work, self.log)
@@ -87,7 +94,21 @@ class Bench:
 def bench(recipe: Recipe, tmp_path: Path, progress: Progress) -> Bench:
     pixels = np.arange(8 * 16 * 3, dtype=np.uint8).reshape(8, 16, 3)
     images = [NamedImage("a", pixels), NamedImage("b", 255 - pixels)]
-    return Bench(recipe, tmp_path, progress, images)
+    return Bench(
+        recipe, tmp_path, progress, images, model(helper.make_node("Relu", ["x"], ["logits"]))
+    )
+
+
+def model(last: NodeProto) -> ModelProto:
+    """A model of the recipe's shape: input → Sigmoid → `last` → logits."""
+    shape = [1, 3, 8, 16]
+    graph = helper.make_graph(
+        [helper.make_node("Sigmoid", ["input"], ["x"], name="gate"), last],
+        "g",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
 def test_a_build_gives_axmodel_sidecar_facts_and_log(
@@ -110,7 +131,7 @@ def test_the_toolchain_finds_model_and_config_and_normalised_arrays(
     toolchain = FakeToolchain(axmodel().content())
     bench.compile(toolchain)
 
-    assert toolchain.seen["--input"] == b"an onnx"
+    assert toolchain.seen["--input"] == bench.model.SerializeToString()
     with tarfile.open(fileobj=io.BytesIO(toolchain.seen["dataset"])) as tar:
         names = tar.getnames()
         first = tar.extractfile(names[0])
@@ -154,9 +175,9 @@ def test_a_failed_build_is_named_by_its_cause(bench: Bench) -> None:
     with pytest.raises(CompileError) as caught:
         bench.compile(FakeToolchain(None, 1, log))
 
-    assert caught.value.message == (
-        "small: pulsar2 5.2 exited with 1 for AX650/NPU3: NPUBackendError 8: Tile('/Resize_3')"
-    )
+    assert caught.value.message.startswith("small: pulsar2 5.2 exited with 1 for AX650/NPU3: ")
+    assert caught.value.message.endswith("NPUBackendError 8: Tile: /Resize_3")
+    assert caught.value.code == "NPU_BACKEND"
     assert str(bench.log) in caught.value.hint
     assert bench.log.read_bytes() == log
 
@@ -167,13 +188,43 @@ def test_a_failed_build_is_failed_whatever_it_left(
     with pytest.raises(CompileError, match="exited with 137") as caught:
         bench.compile(FakeToolchain(axmodel().content(), 137))
 
-    assert "for want of memory" in caught.value.hint
+    assert caught.value.code == "OUT_OF_MEMORY"
 
 
 @pytest.mark.parametrize("content", [None, b""])
 def test_success_without_an_axmodel_is_a_failure(bench: Bench, content: bytes | None) -> None:
-    with pytest.raises(CompileError, match="exited with 0 and left no axmodel"):
+    with pytest.raises(
+        CompileError, match=r"exited with 0 .* the axmodel is (missing|empty)"
+    ) as caught:
         bench.compile(FakeToolchain(content))
+
+    assert caught.value.code == ("EMPTY_AXMODEL" if content == b"" else "NO_AXMODEL")
+
+
+def test_a_log_without_its_end_is_a_failure(bench: Bench, axmodel: Callable[..., Axmodel]) -> None:
+    with pytest.raises(CompileError) as caught:
+        bench.compile(FakeToolchain(axmodel().content(), log=LOG.replace(b"fuse", b"")))
+
+    assert caught.value.code == "TRUNCATED"
+
+
+def test_a_model_that_would_be_refused_is_not_built(bench: Bench) -> None:
+    bench.model = model(helper.make_node("Det", ["x"], ["logits"], name="strange"))
+    toolchain = FakeToolchain(None)
+
+    with pytest.raises(PreflightError, match=r"strange: .*Det"):
+        bench.compile(toolchain)
+
+    assert toolchain.seen == {}
+
+
+def test_the_precision_table_is_kept(bench: Bench, axmodel: Callable[..., Axmodel]) -> None:
+    table = "| Operator | Cosin |\n|---|---|\n| gate | 0.5 |\n"
+
+    made = bench.compile(FakeToolchain(axmodel().content(), table=table)).made
+
+    assert made.precision is not None
+    assert made.precision.read_text() == table
 
 
 @pytest.mark.parametrize(
@@ -194,6 +245,17 @@ def test_another_axmodel_than_was_asked_for_is_refused(
     assert message in caught.value.message
 
 
+def test_a_chip_whose_number_is_not_published_is_what_was_asked_for(
+    bench: Bench, axmodel: Callable[..., Axmodel]
+) -> None:
+    target = Target("AX615", "NPU1")
+    bench.recipe = replace(bench.recipe, compile=replace(bench.recipe.compile, target=target))
+
+    made = bench.compile(FakeToolchain(axmodel(hardware=7, npu_mode=0).content())).made
+
+    assert made.header.target == target
+
+
 def test_what_is_no_axmodel_is_refused(bench: Bench) -> None:
     with pytest.raises(CompileError, match="not an axmodel"):
         bench.compile(FakeToolchain(b"<html>"))
@@ -202,5 +264,5 @@ def test_what_is_no_axmodel_is_refused(bench: Bench) -> None:
 def test_the_deadline_of_the_recipe_is_the_toolchains(bench: Bench) -> None:
     bench.recipe = replace(bench.recipe, compile=replace(bench.recipe.compile, timeout_s=0.5))
 
-    with pytest.raises(DeadlineError):
+    with pytest.raises(DeadlineError, match="it was at front end"):
         bench.compile(FakeToolchain(None))

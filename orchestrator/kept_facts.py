@@ -1,0 +1,98 @@
+"""What is worth keeping of what `pulsar2` made, and what of it a person wants to see."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from orchestrator.domain import Json, ToolchainIdentity
+from orchestrator.hashing import as_json
+from orchestrator.pulsar2.precision import (
+    HEADER,
+    LayerPrecision,
+    display_rows,
+    read_precision_table,
+    worst,
+)
+from orchestrator.seams import Progress
+from orchestrator.stages.check import Checked
+from orchestrator.stages.compile import Made
+
+
+def compile_facts(done: Made, made_by: ToolchainIdentity, log: Path) -> dict[str, Json]:
+    """Give what is worth keeping of a build."""
+    header = done.header
+    simulated = ", SIMULATED" if header.simulated else ""
+    return {
+        "summary": f"{megabytes(done.axmodel)} axmodel for {header.target} by pulsar2 "
+        f"{header.pulsar2_version} ({header.pulsar2_commit}){simulated}",
+        "hardware": header.target.hardware,
+        "npu_mode": header.target.npu_mode,
+        "pulsar2_version": header.pulsar2_version,
+        "pulsar2_commit": header.pulsar2_commit,
+        "toolchain_digest": made_by.digest,
+        "simulated": header.simulated,
+        "macs": done.facts.macs,
+        "max_cycle": done.facts.max_cycle,
+        "subgraphs": done.facts.subgraphs,
+        "ops": done.facts.ops,
+        "quantized_ops": done.facts.quantized_ops,
+        "warnings": list(done.facts.warnings),
+        "phase_seconds": {str(phase): round(s, 3) for phase, s in done.facts.phase_seconds},
+        "worst_layers": [_layer(one) for one in worst_layers(done)],
+        "log": str(log),
+    }
+
+
+def worst_layers(done: Made) -> tuple[LayerPrecision, ...]:
+    """Give the ten layers least like the float model's, where precision analysis was on."""
+    if done.precision is None:
+        return ()
+    return worst(read_precision_table(done.precision.read_text(encoding="utf-8")))
+
+
+def show_worst_layers(done: Made, progress: Progress) -> None:
+    """Show them as a table."""
+    if layers := worst_layers(done):
+        progress.table("Layers least like the float model", HEADER, display_rows(layers))
+
+
+def compile_outputs(done: Made, log: Path) -> dict[str, Path]:
+    """Give the files that are kept, by role."""
+    precision = {} if done.precision is None else {"precision": done.precision}
+    return {"axmodel": done.axmodel, "log": log, **precision}
+
+
+def _layer(one: LayerPrecision) -> Json:
+    return {
+        "operator": one.operator,
+        "type": one.op_type,
+        "tensor": one.tensor,
+        "qdtype": one.qdtype,
+        "cosine": None if math.isnan(one.cosine) else one.cosine,
+        "mse": None if math.isnan(one.mse) else one.mse,
+    }
+
+
+def megabytes(path: Path) -> str:
+    """Give a file's size for people."""
+    return f"{path.stat().st_size / 1e6:.2f} MB"
+
+
+def check_facts(done: Checked, made_by: ToolchainIdentity, log: Path) -> dict[str, Json]:
+    """Give what is worth keeping of a check."""
+    agreed = done.agreement
+    least = min((one.cosine for one in done.outputs if one.cosine is not None), default=None)
+    cosine = "" if least is None else f", cosine {least:.5f}"
+    simulated = ", SIMULATED" if made_by.simulated else ""
+    return {
+        "summary": f"pulsar2 run against float on {agreed.images} images: agreement "
+        f"{agreed.pixel_agreement:.2%}, mIoU {agreed.miou:.3f}{cosine}{simulated}",
+        "images": agreed.images,
+        "agreement": agreed.pixel_agreement,
+        "miou": agreed.miou,
+        "cosine": least,
+        "outputs": as_json(done.outputs),
+        "simulated": made_by.simulated,
+        "log": str(log),
+    }
