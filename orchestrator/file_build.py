@@ -30,7 +30,9 @@ class FileBuild:
     @property
     def files(self) -> dict[str, Path]:
         """Give every file but the model, by its place in the work folder."""
-        beside = {f"input/{path.name}": path for path in external_files(self.staged.model)}
+        folder = self.staged.model.absolute().parent
+        data = external_files(self.staged.model)
+        beside = {f"input/{path.relative_to(folder).as_posix()}": path for path in data}
         return beside | dict(self.staged.files)
 
     @property

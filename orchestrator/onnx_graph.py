@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,8 +41,9 @@ def external_files(path: Path) -> list[Path]:
         raise ConfigError(f"{path}: cannot be read as ONNX: {error}") from error
     tensors = [tensor for tensor in model.graph.initializer if uses_external_data(tensor)]
     names = sorted({str(ExternalDataInfo(tensor).location) for tensor in tensors})
-    folder = path.resolve().parent
-    found = [(folder / name).resolve() for name in names]
+    # Links are not followed: a snapshot of the Hub is one of links into another folder.
+    folder = path.absolute().parent
+    found = [Path(os.path.normpath(folder / name)) for name in names]
     for file, name in zip(found, names, strict=True):
         if not file.is_relative_to(folder):
             raise ConfigError(f"{path}: its data lies outside its folder, in {name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
@@ -107,7 +108,10 @@ class _Compile(_Model):
     @field_validator("pulsar2")
     @classmethod
     def _leaves_ours_alone(cls, keys: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        if taken := sorted(_OURS & set(keys)):
+        # Protobuf, and so the build config, takes npuMode for npu_mode.
+        if taken := [
+            key for key in sorted(keys) if re.sub("[A-Z]", r"_\g<0>", key).lower() in _OURS
+        ]:
             raise ValueError(f"{', '.join(taken)}: set by orch; use the recipe's own keys")
         return keys
 

@@ -23,7 +23,7 @@ Boards = Callable[..., AbstractContextManager[Board]]
 Fleets = Callable[..., AbstractContextManager[SimulatedFleet]]
 
 BOARD_IMAGE = "orch/board-sim:debian12"
-IMAGES = ("orch/pulsar2-sim:5.2", BOARD_IMAGE)
+IMAGES = (*(f"orch/pulsar2-sim:{one}" for one in ("3.3", "4.2", "5.2", "7.0")), BOARD_IMAGE)
 #: What scripts/test could not provide; the only ORCH variable that tests are to see.
 MISSING = "ORCH_TEST_MISSING"
 START_S = 30.0

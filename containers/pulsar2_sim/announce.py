@@ -76,7 +76,7 @@ def model(float_model: onnx.ModelProto, inputs: Sequence[Tensor]) -> None:
     console.say(console.op_table(info, rows, op_counts(float_model), float_model.ByteSize()))
 
 
-def quant_config(sources: Sequence[Source], dataset: Path) -> None:
+def quant_config(sources: Sequence[Source], dataset: Path, transformer_opt_level: int) -> None:
     """Show the Quant Config Table."""
     rows = [
         (
@@ -91,7 +91,7 @@ def quant_config(sources: Sequence[Source], dataset: Path) -> None:
         for source in sources
     ]
     console.say(console.quant_table(rows))
-    console.say("Transformer optimize level: 0")
+    console.say(f"Transformer optimize level: {transformer_opt_level}")
 
 
 def passes_before_calibration(version: ToolVersion) -> None:
@@ -100,6 +100,12 @@ def passes_before_calibration(version: ToolVersion) -> None:
         pass
     for name in _BEFORE_CALIBRATION:
         console.step(name)
+
+
+def layer_configs(remarks: Sequence[str]) -> None:
+    """Say which settings of single layers have no effect."""
+    for remark in remarks:
+        console.log("WARNING", "pulsar2_sim.layer_types:layer_types:1", remark)
 
 
 def passes_after_calibration() -> None:

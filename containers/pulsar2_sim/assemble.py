@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from . import console
@@ -106,7 +107,7 @@ def write_context(plan: Plan, config: Mapping[str, Json], version: ToolVersion) 
         "config": config,
         "target_hardware": plan.target_hardware,
         "npu_mode": plan.npu_mode,
-        "calibration_method": plan.method,
+        "calibration_method": plan.quant.method,
         "output_name": plan.output_name,
     }
     write_json(plan.work_dir / "build_context.json", context)
@@ -133,7 +134,12 @@ def _tensor_configs(quantized: onnx.ModelProto) -> Mapping[str, object]:
                 onnx.numpy_helper.to_array(constants[name]).reshape(-1).tolist()
                 for name in node.input[1:3]
             )
-            limits = {"bit_width": 8, "quant_min": 0, "quant_max": 255}
+            dtype = onnx.helper.tensor_dtype_to_np_dtype(constants[node.input[2]].data_type)
+            limits = {
+                "bit_width": 8 * dtype.itemsize,
+                "quant_min": int(np.iinfo(dtype).min),
+                "quant_max": int(np.iinfo(dtype).max),
+            }
             configs[node.input[0]] = limits | {"scale": scale, "zero_point": zero}
     return {"tensor_configs": configs, "values": {}}
 

@@ -1,7 +1,4 @@
-"""Attention: the scores stay in float, for onnxruntime's INT8 softmax is slower than its float one.
-
-The matrix product that makes them is an INT8 one all the same.
-"""
+"""Attention: what is done to its float graph before it is quantized."""
 
 import onnx
 
@@ -30,18 +27,3 @@ def scale_queries(model: onnx.ModelProto) -> None:
         nodes.remove(scale)
         nodes.insert(at, scale)
     replace_nodes(model, nodes)
-
-
-def scores_in_float(quantized: onnx.ModelProto) -> None:
-    """Take out the QuantizeLinear pairs between a matrix product and its softmax, in place."""
-    links = Links(quantized)
-    idle = set()
-    for softmax in quantized.graph.node:
-        if softmax.op_type == "Softmax":
-            back = links.parent(softmax, 0, "DequantizeLinear")
-            there = links.parent(back, 0, "QuantizeLinear")
-            if links.parent(there, 0, "MatMul") is not None and links.only_child(back, "Softmax"):
-                softmax.input[0] = there.input[0]
-                idle |= {back.name}
-                idle |= {there.name} if links.only_child(there, "DequantizeLinear") else set()
-    replace_nodes(quantized, [node for node in quantized.graph.node if node.name not in idle])

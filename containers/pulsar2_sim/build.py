@@ -26,6 +26,7 @@ from .compiler_check import (
 from .failure import ErrorCode, failing_as
 from .faults import Fault, chosen, strike
 from .frontend import optimize
+from .margins import check_margins
 from .model import (
     Tensor,
     check_operators,
@@ -35,7 +36,7 @@ from .model import (
     tensors,
 )
 from .npu_profile import profile, wants_profile, write_profile
-from .observe import observe
+from .patches import patch_constants, patch_operators
 from .plan import (
     Calibration,
     InputProcessing,
@@ -43,10 +44,10 @@ from .plan import (
     calibrations,
     input_processing,
     make_plan,
-    output_permutations,
+    output_processing,
 )
 from .precision_report import analyse_precision
-from .quantize import OP_TYPES, quantize
+from .quantization import quantized_model
 from .runtime_graph import runtime_graph
 from .schema import Json
 from .toolversion import ToolVersion
@@ -60,12 +61,16 @@ def build(config: Mapping[str, Json], version: ToolVersion) -> None:
     checking = check_settings(config)
     model = load_model(plan.model)
     set_input_shapes(model, plan.input_shapes)
+    patch_constants(model, config)
+    model = patch_operators(model, config, "op_processors")
     inputs = tensors(graph_inputs(model))
     calibration = calibrations(config, tuple(tensor.name for tensor in inputs))
     processing = input_processing(config, calibration)
     outputs = tuple(value.name for value in model.graph.output)
-    permutations = output_permutations(config, outputs)
-    announce.processors(processing, outputs if not permutations else ())
+    for tensor in inputs:
+        check_margins(tensor.name, tensor.shape, processing[tensor.name].margins)
+    after = output_processing(config, outputs)
+    announce.processors(processing, outputs if not after else ())
     sources = _sources(plan, inputs, calibration, processing)
     if version.wording.op_table:
         announce.model(model, inputs)
@@ -73,12 +78,15 @@ def build(config: Mapping[str, Json], version: ToolVersion) -> None:
     strike(fault, "parse")
     console.say(f"{len(sources[0].files)} File(s) Loaded.")
     optimized = _front_end(plan, model)
-    quantized = _quantize(plan, optimized, sources, version, fault)
+    patched = onnx.ModelProto()
+    patched.CopyFrom(optimized)
+    patched = patch_operators(patched, config, "quant_op_processors")
+    quantized = _quantize(plan, patched, sources, version, fault)
     samples = Samples(sources)
     if wants_front_end_check(config):
         check_front_end(optimized, model, samples[0])
     analyse_precision(plan, config, optimized, quantized, samples)
-    runtime = runtime_graph(quantized, processing, permutations)
+    runtime = runtime_graph(quantized, processing, after)
     announce.processing(inputs, processing, outputs)
     compiled = compile_graph(plan, optimized, runtime, processing, version, fault)
     if wants_profile(config):
@@ -128,15 +136,15 @@ def _quantize(
     version: ToolVersion,
     fault: Fault,
 ) -> onnx.ModelProto:
-    announce.quant_config(sources, plan.work_dir / "quant" / "dataset")
+    level = plan.quant.transformer_opt_level
+    announce.quant_config(sources, plan.work_dir / "quant" / "dataset", level)
     with failing_as(ErrorCode.QuantError), tempfile.TemporaryDirectory() as scratch:
         samples = Samples(sources)
         console.say(f"{len(samples)} File(s) Loaded.")
         announce.passes_before_calibration(version)
         strike(fault, "quantize")
-        ranges = observe(_optimized_path(plan), OP_TYPES, samples, plan.method, Path(scratch))
+        quantized = quantized_model(optimized, samples, plan.quant, Path(scratch))
         announce.passes_after_calibration()
-        quantized = quantize(optimized, ranges)
         announce.snapshot(quantized)
         export_quantized(plan, quantized, samples[0], version)
     return quantized

@@ -8,24 +8,26 @@ from typing import Any
 
 from .build import build
 from .config import merge, read_config
+from .console import MODULES
 from .failure import CodeException, ToolFailure, render
+from .protobuf_config import config_type
 from .run import Simulation, run
 from .schema import Option, Schema, load_schema, options
 from .toolversion import ToolVersion, load_version
 
 _TRUE = {"1": True, "true": True, "True": True}
+_MODES = ("Reference", "NPUBackend")
 _FALSE = {"0": False, "false": False, "False": False}
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; give the exit code: 0, or 1 after a failure. Usage errors exit with 2."""
-    prefix = "yamain"
     try:
         version = load_version()
-        prefix = version.wording.exceptions
+        MODULES.set(version.wording.modules)
         return _run_command(argv, version)
     except (ToolFailure, CodeException) as error:
-        print(render(error, prefix), file=sys.stderr, flush=True)
+        print(render(error, MODULES.get()), file=sys.stderr, flush=True)
         return 1
 
 
@@ -43,8 +45,9 @@ def _run_command(argv: Sequence[str], version: ToolVersion) -> int:
             for option in options(schema)
             if getattr(arguments, option.path) is not None
         }
-        config = read_config(Path(arguments.config)) if arguments.config else {}
-        build(merge(schema, config, given), version)
+        kind = config_type(schema)
+        config = read_config(Path(arguments.config), kind) if arguments.config else {}
+        build(merge(kind, config, given), version)
     elif arguments.command == "run":
         run(_simulation(arguments))
     else:
@@ -63,17 +66,18 @@ def _parser(schema: Schema, version: ToolVersion) -> argparse.ArgumentParser:
     for option in options(schema):
         _add_option(building, option, version)
     building.add_argument("--debug.dump_frontend_graph", nargs="?", help=argparse.SUPPRESS)
-    _add_run(commands.add_parser("run", allow_abbrev=False, help="run a model on the CPU"))
+    running = commands.add_parser("run", allow_abbrev=False, help="run a model on the CPU")
+    _add_run(running, version)
     commands.add_parser(version.llm_command, help="not simulated")
     return parser
 
 
 def _add_option(parser: argparse.ArgumentParser, option: Option, version: ToolVersion) -> None:
     flag, note = f"--{option.path}", option.note
+    modes = "; ".join(f"{n}: {' / '.join(c.npu_modes)}" for n, c in version.hardware.items())
+    about = note.about.format(simplifier=version.wording.simplifier, modes=modes)
     required = "true" if note.required else "false"
-    described = f"type: {option.kind}. required: {required}. default: {note.default}."
-    if option.path == "onnx_opt.enable_onnxsim":
-        described = f"simplify by {version.wording.simplifier}. {described}"
+    described = f"{about}. type: {option.type_name}. required: {required}. default: {note.default}."
     for label, text in (("format", note.format), ("limitation", note.limitation)):
         described += f" {label}: {text}." if text else ""
     if option.choices:
@@ -87,22 +91,41 @@ def _add_option(parser: argparse.ArgumentParser, option: Option, version: ToolVe
         parser.add_argument(flag, type=kinds[option.kind], nargs=many, metavar="", help=described)
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", metavar="", help=argparse.SUPPRESS)
-    parser.add_argument("--model", metavar="", required=True, help="ONNX or simulated axmodel")
-    parser.add_argument("--input_dir", metavar="", default=".", help="folder of the .bin inputs")
-    parser.add_argument("--output_dir", metavar="", default=".", help="folder of the .bin outputs")
-    parser.add_argument("--list", metavar="", default="", help="file: one sub-folder a line")
-    parser.add_argument("--random_input", nargs="?", const=True, default=False, type=_bool)
-    parser.add_argument("--batch_size", metavar="", type=int, default=0, help="times to run")
-    parser.add_argument(
-        "--enable_perlayer_output", nargs="?", const=True, default=False, type=_bool
-    )
-    for ignored in ("--mode", "--target_hardware", "--group_index"):
-        parser.add_argument(ignored, nargs="?", metavar="", help="taken, without effect here")
+def _add_run(parser: argparse.ArgumentParser, version: ToolVersion) -> None:
+    chips = tuple(version.hardware)
+    texts = {
+        "--config": ("config file; not simulated", "", ()),
+        "--model": ("ONNX, quantized or simulated axmodel", "", ()),
+        "--input_dir": ("folder of the .bin inputs", ".", ()),
+        "--output_dir": ("folder of the .bin outputs", ".", ()),
+        "--list": ("file that names a folder below both in each line", "", ()),
+        "--mode": ("what computes a QuantAxModel; without effect", "Reference", _MODES),
+        "--target_hardware": ("chip of a QuantAxModel; without effect", "AX650", chips),
+    }
+    for flag, (about, default, choices) in texts.items():
+        required = "true" if flag == "--model" else "false"
+        described = f"{about}. type: {'enum' if choices else 'string'}. required: {required}. "
+        described += f"default: {default}."
+        described += f" option: {', '.join(choices)}." if choices else ""
+        parser.add_argument(
+            flag, metavar="", default=default, choices=choices or None, help=described
+        )
+    for flag, about in (("--batch_size", "samples in each file"), ("--group_index", "ignored")):
+        described = f"{about}. type: int. required: false. default: 0."
+        parser.add_argument(flag, metavar="", type=int, default=0, help=described)
+    for flag, about in (
+        ("--random_input", "make inputs"),
+        ("--enable_perlayer_output", "write every tensor"),
+    ):
+        described = f"{about}. type: bool. required: false. default: false."
+        parser.add_argument(
+            flag, metavar="", nargs="?", const=True, default=False, type=_bool, help=described
+        )
 
 
 def _simulation(arguments: argparse.Namespace) -> Simulation:
+    if arguments.config:
+        raise ToolFailure("NotImplementedError", "run --config is not simulated")
     return Simulation(
         model=Path(arguments.model),
         input_dir=Path(arguments.input_dir),

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import yaml
+from google.protobuf.message import Message
 
 from .failure import ToolFailure
-from .schema import Json, Schema, check, check_limits
+from .protobuf_config import from_json, from_text
+from .schema import Json, check_limits
 
 _COMMENT_OR_STRING = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|#[^\n]*')
 #: Settings that the stand-in really uses; any other is taken, checked and without effect.
@@ -23,35 +25,49 @@ _USED = frozenset(
         "compiler.check_tensor_black_list",
         "compiler.input_sample_dir",
         "compiler.npu_perf",
+        "const_processors",
         "input",
         "input_processors",
         "input_shapes",
         "model_type",
         "npu_mode",
         "onnx_opt.model_check",
+        "op_processors",
         "output_dir",
         "output_name",
         "output_processors",
         "quant.calibration_method",
+        "quant.conv_bias_data_type",
+        "quant.enable_smooth_quant",
+        "quant.highest_mix_precision",
         "quant.input_configs",
         "quant.input_sample_dir",
+        "quant.layer_configs",
         "quant.precision_analysis",
         "quant.precision_analysis_method",
         "quant.precision_analysis_mode",
+        "quant.refine_weight_threshold",
+        "quant.smooth_quant_strength",
+        "quant.smooth_quant_threshold",
+        "quant.transformer_opt_level",
+        "quant_op_processors",
         "target_hardware",
         "work_dir",
     }
 )
 
 
-def read_config(path: Path) -> dict[str, Json]:
-    """Read a JSON file with comments, YAML or TOML. Raises ToolFailure."""
-    reader = _READERS.get(path.suffix)
-    if reader is None:
-        known = ", ".join(_READERS)
-        raise ToolFailure("NotImplementedError", f"config {path}: the stand-in reads {known} only")
+def read_config(path: Path, kind: type[Message]) -> dict[str, Json]:
+    """Read a JSON file with comments, YAML, TOML or prototxt. Raises ToolFailure."""
+    known = (*_READERS, _PROTOTXT)
+    if path.suffix not in known:
+        failed = f"config {path}: only {', '.join(known)} are read"
+        raise ToolFailure("NotImplementedError", failed)
     try:
-        config = reader(path.read_text(encoding="utf-8"))
+        given = path.read_text(encoding="utf-8")
+        if path.suffix == _PROTOTXT:
+            return from_text(kind, given)
+        config = _READERS[path.suffix](given)
     except (OSError, UnicodeDecodeError) as error:
         raise ToolFailure(type(error).__name__, str(error)) from error
     except (ValueError, yaml.YAMLError) as error:
@@ -72,6 +88,7 @@ def _read_yaml(text: str) -> Json:
     return config
 
 
+_PROTOTXT = ".prototxt"
 _READERS: Mapping[str, Callable[[str], Json]] = {
     ".json": _read_json,
     ".yaml": _read_yaml,
@@ -92,11 +109,10 @@ def strip_comments(text: str) -> str:
 
 
 def merge(
-    schema: Schema, file_config: Mapping[str, Json], options: Mapping[str, Json]
+    kind: type[Message], file_config: Mapping[str, Json], options: Mapping[str, Json]
 ) -> dict[str, Json]:
     """Check the file, lay the options (`quant.check`: 1) over it. Raises ToolFailure."""
-    config: dict[str, Json] = json.loads(json.dumps(file_config))
-    check(schema, config)
+    config = from_json(kind, file_config)
     for path, value in options.items():
         *parents, field = path.split(".")
         holder = config
@@ -106,10 +122,9 @@ def merge(
                 raise ToolFailure("TypeError", f"{parent} is not a message")
             holder = below
         holder[field] = value
-    check(schema, config)
-    named = _names_of_enums(schema, config, "BuildConfig")
-    check_limits(named)
-    return named
+    merged = from_json(kind, config)
+    check_limits(merged)
+    return merged
 
 
 def without_effect(config: Mapping[str, Json]) -> list[str]:
@@ -140,6 +155,17 @@ def numbers(message: Mapping[str, Json], field: str) -> tuple[float, ...]:
     return tuple(float(item) for item in _items(message, field) if isinstance(item, int | float))
 
 
+def strings(message: Mapping[str, Json], field: str) -> tuple[str, ...]:
+    """Give a list of strings."""
+    return tuple(item for item in _items(message, field) if isinstance(item, str))
+
+
+def real(message: Mapping[str, Json], field: str, default: float) -> float:
+    """Give a number."""
+    value = message.get(field)
+    return float(value) if isinstance(value, int | float) else default
+
+
 def messages(message: Mapping[str, Json], field: str) -> list[dict[str, Json]]:
     """Give a list of messages."""
     return [item for item in _items(message, field) if isinstance(item, dict)]
@@ -148,18 +174,3 @@ def messages(message: Mapping[str, Json], field: str) -> list[dict[str, Json]]:
 def _items(message: Mapping[str, Json], field: str) -> Sequence[Json]:
     value = message.get(field)
     return value if isinstance(value, list) else ()
-
-
-def _names_of_enums(schema: Schema, config: Mapping[str, Json], message: str) -> dict[str, Json]:
-    fields = schema.messages[message]
-    return {name: _named(schema, value, fields[name]) for name, value in config.items()}
-
-
-def _named(schema: Schema, value: Json, kind: str) -> Json:
-    if isinstance(value, list):
-        return [_named(schema, item, kind.strip("[]")) for item in value]
-    if isinstance(value, dict) and kind in schema.messages:
-        return _names_of_enums(schema, value, kind)
-    if isinstance(value, int) and kind in schema.enums:
-        return schema.enums[kind][value]
-    return value

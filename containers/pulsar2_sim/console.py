@@ -1,4 +1,4 @@
-"""What a build prints, in the shape of the vendor's log (Pulsar2 4.0 to 5.2).
+"""What a build prints, in the shape of the vendor's log.
 
 Log lines and progress bars go to stderr, prints and tables to stdout; each is flushed at once, so
 that a reader of both sees them in order.
@@ -7,12 +7,16 @@ that a reader of both sees them in order.
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
 #: rich has this many columns where there is no terminal.
 COLUMNS = 80
+_YAMAIN = "yamain."
+#: Where the tool's modules lie: what stands for `yamain` in the places of log lines.
+MODULES = ContextVar("MODULES", default="yamain")
 
 
 def log(level: str, place: str, message: str) -> None:
@@ -20,6 +24,8 @@ def log(level: str, place: str, message: str) -> None:
     now = time.time()
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
     millis = int(now % 1 * 1000)
+    if place.startswith(_YAMAIN):
+        place = f"{MODULES.get()}.{place.removeprefix(_YAMAIN)}"
     print(f"{stamp}.{millis:03d} | {level:<8} | {place} - {message}", file=sys.stderr, flush=True)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from enum import Enum
 
 import onnx
+from google.protobuf.message import DecodeError
 
 from .failure import CodeException, ErrorCode, ToolFailure
 
@@ -94,7 +95,7 @@ def strike(fault: Fault, when: str) -> None:
 def _strike_process(fault: Fault, when: str) -> None:
     """End, stop or delay the process."""
     if fault is Fault.SLOW and when in {"quantize", "tile"}:
-        time.sleep(float(os.environ.get(SLOW_VARIABLE, _SLOW_S)) / 2)
+        time.sleep(_slow_s() / 2)
     if when != "tile":
         return
     if fault is Fault.HANG:
@@ -112,6 +113,15 @@ def _strike_process(fault: Fault, when: str) -> None:
         sys.stderr.flush()
         signal.signal(signal.SIGABRT, signal.SIG_DFL)
         os.abort()
+
+
+def _slow_s() -> float:
+    value = os.environ.get(SLOW_VARIABLE, _SLOW_S)
+    try:
+        return float(value)
+    except ValueError:
+        message = f"{SLOW_VARIABLE} {value!r} is no number of seconds"
+        raise ToolFailure("ValueError", message) from None
 
 
 def _code(code: ErrorCode, cause: Exception, before: Exception | None = None) -> CodeException:
@@ -177,7 +187,7 @@ _RAISED: dict[Fault, tuple[str, Callable[[], Exception]]] = {
     ),
     Fault.QUANT_TOO_LARGE: (
         "quantize",
-        lambda: _quant(RuntimeError("Error parsing message with type 'onnx.ModelProto'")),
+        lambda: _quant(DecodeError("Error parsing message with type 'onnx.ModelProto'")),
     ),
     Fault.QUANT_DTYPE: (
         "quantize",

@@ -38,7 +38,7 @@ def optimize(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def gelu_nodes(model: onnx.ModelProto) -> list[str]:
-    """Give the names of the Mul and Add nodes around each Erf: a GELU stays in float as a whole."""
+    """Give the names of each Erf and of the Mul and Add nodes around it, which make a GELU."""
     links = Links(model)
     found = set()
     for node in model.graph.node:
@@ -52,7 +52,7 @@ def gelu_nodes(model: onnx.ModelProto) -> list[str]:
             links.producer[name] for g in gates for name in g.input if name in links.producer
         ]
         around = [*filter(None, before), *after, *gates, *(h for h in halves if h.op_type == "Mul")]
-        found |= {near.name for near in around if near.op_type in ("Mul", "Add")}
+        found |= {node.name} | {near.name for near in around if near.op_type in ("Mul", "Add")}
     return sorted(found)
 
 

@@ -1,97 +1,98 @@
-"""The range of every activation over the calibration samples.
+"""The range of every tensor that is quantized, over the calibration samples.
 
-MinMax lets the model itself reduce each tensor; only two numbers a tensor leave it. Percentile and
-KL need the tensors: they are fetched a bounded number of bytes at a time, sample by sample. Memory
-does not grow with the number of samples.
+A first pass lets the model itself reduce each tensor; only two numbers a tensor leave it. The other
+methods need the tensors in a second pass: they are fetched a bounded number of bytes at a time,
+sample by sample. Memory does not grow with the number of samples.
 """
 
-import contextlib
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.quantization.calibrate import (
-    CalibrationMethod,
-    HistogramCollector,
-    MinMaxCalibrater,
-    TensorsData,
-)
 
 from . import console
+from .clipping import BINS, Histogram, Range, clipped
 from .model import shapes_of
+from .tensor_types import Pair
 
 Sample = Mapping[str, NDArray[np.generic]]
 
 #: How much of the histogram methods' tensors is held at once.
 CHUNK_BYTES = 768 * 2**20
-PERCENTILE = 99.99
-_LABEL = "Calibration Progress(Phase 1)"
-
-
-@dataclass(frozen=True, slots=True)
-class _Histogram:
-    method: str
-    bins: int
-    result: CalibrationMethod
-
-
-_HISTOGRAMS = {
-    "Percentile": _Histogram("percentile", 2048, CalibrationMethod.Percentile),
-    "KL": _Histogram("entropy", 128, CalibrationMethod.Entropy),
-}
+_LABEL = "Calibration Progress(Phase {})"
 
 
 def observe(
-    model_path: Path, op_types: Sequence[str], samples: Sequence[Sample], method: str, scratch: Path
-) -> TensorsData:
-    """Give the range of each tensor around nodes of `op_types`, by MinMax, Percentile or KL.
+    model: onnx.ModelProto,
+    pairs: Iterable[Pair],
+    samples: Sequence[Sample],
+    method: str,
+    scratch: Path,
+) -> dict[tuple[str, str], Range]:
+    """Give the range of each tensor, for each type that it is quantized to.
 
     `scratch` is a folder for the instrumented model.
     """
-    augmented = scratch / "augmented.onnx"
-    calibrater = MinMaxCalibrater(model_path, op_types, augmented_model_path=str(augmented))
+    wanted = sorted({(pair.like, pair.kind) for pair in pairs})
+    names = sorted({name for name, _ in wanted})
+    whole = _extremes(model, names, samples, scratch)
     if method == "MinMax":
-        calibrater.augment_graph()
-        calibrater.infer_session = _session(augmented)
-        for sample in console.progress(samples, _LABEL):
-            calibrater.collect_data(_One(sample))
-        return calibrater.compute_data()
-    names, _ = calibrater.select_tensors_to_calibrate(calibrater.model)
-    return _histograms(calibrater.model, sorted(names), samples, _HISTOGRAMS[method], augmented)
+        return {(name, kind): whole[name] for name, kind in wanted}
+    found = {}
+    for name, histogram in _histograms(model, whole, samples, scratch):
+        for kind in (kind for each, kind in wanted if each == name):
+            found[name, kind] = clipped(histogram, method, kind)
+    return found
+
+
+def _extremes(
+    model: onnx.ModelProto, names: Sequence[str], samples: Sequence[Sample], scratch: Path
+) -> dict[str, Range]:
+    nodes, outputs = [], []
+    for index, name in enumerate(names):
+        for op_type in ("ReduceMin", "ReduceMax"):
+            made = f"observed_{op_type}_{index}"
+            nodes.append(onnx.helper.make_node(op_type, [name], [made], keepdims=0))
+            outputs.append(onnx.helper.make_tensor_value_info(made, onnx.TensorProto.FLOAT, []))
+    if not names:
+        return {}
+    session = observing_session(model, nodes, outputs, scratch / "extremes.onnx")
+    ticked = console.progress(samples, _LABEL.format(1))
+    found = [session.run(None, dict(sample)) for sample in ticked]
+    table = np.array(found, np.float64).reshape(len(samples), len(names), 2)
+    lows, highs = table[:, :, 0].min(axis=0), table[:, :, 1].max(axis=0)
+    return {
+        name: (float(low), float(high)) for name, low, high in zip(names, lows, highs, strict=True)
+    }
 
 
 def _histograms(
-    model: onnx.ModelProto,
-    names: Sequence[str],
-    samples: Sequence[Sample],
-    histogram: _Histogram,
-    augmented: Path,
-) -> TensorsData:
-    ranges = {}
-    chunks = list(_chunks(model, names))
-    ticks = console.progress(range(len(chunks) * len(samples)), _LABEL)
+    model: onnx.ModelProto, ranges: Mapping[str, Range], samples: Sequence[Sample], scratch: Path
+) -> Iterator[tuple[str, Histogram]]:
+    values = {
+        value.name: value
+        for value in (*model.graph.value_info, *model.graph.input, *model.graph.output)
+    }
+    chunks = list(_chunks(model, list(ranges)))
+    ticks = console.progress(range(len(chunks) * len(samples)), _LABEL.format(2))
     for chunk in chunks:
-        session = _session(_with_outputs(model, chunk, augmented))
-        collector = HistogramCollector(
-            histogram.method,
-            symmetric=False,
-            num_bins=histogram.bins,
-            num_quantized_bins=128,
-            percentile=PERCENTILE,
-            scenario="same",
-        )
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints a line per call
-            for sample, _ in zip(samples, ticks, strict=False):
-                found = session.run(list(chunk), dict(sample))
-                named = zip(chunk, found, strict=True)
-                collector.collect({name: [array] for name, array in named})
-            ranges.update(collector.compute_collection_result())
-    return TensorsData(histogram.result, ranges)
+        path = scratch / "chunk.onnx"
+        session = observing_session(model, [], [values[name] for name in chunk], path)
+        counts = {name: np.zeros(BINS, np.int64) for name in chunk}
+        zeros = dict.fromkeys(chunk, 0)
+        for sample, _ in zip(samples, ticks, strict=False):
+            for name, array in zip(chunk, session.run(list(chunk), dict(sample)), strict=True):
+                low, high = ranges[name]
+                if low < high:
+                    counts[name] += np.histogram(array, BINS, (low, high))[0]
+                    zeros[name] += array.size - int(np.count_nonzero(array))
+        for name in chunk:
+            yield name, Histogram(counts[name], *ranges[name], zeros[name])
+    for _ in ticks:  # the last tick ends the line
+        pass
 
 
 def _chunks(model: onnx.ModelProto, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -109,21 +110,22 @@ def _chunks(model: onnx.ModelProto, names: Sequence[str]) -> Iterator[tuple[str,
         yield tuple(chunk)
 
 
-def _with_outputs(model: onnx.ModelProto, names: Sequence[str], path: Path) -> Path:
+def observing_session(
+    model: onnx.ModelProto,
+    nodes: Sequence[onnx.NodeProto],
+    outputs: Sequence[onnx.ValueInfoProto],
+    path: Path,
+) -> onnxruntime.InferenceSession:
+    """Give a session of the model with these nodes and outputs in the place of its own outputs.
+
+    It frees each tensor at once: no arena, reductions as soon as they can.
+    """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    values = {
-        value.name: value
-        for value in (*model.graph.value_info, *model.graph.input, *model.graph.output)
-    }
+    copy.graph.node.extend(nodes)
     del copy.graph.output[:]
-    copy.graph.output.extend(values[name] for name in names)
+    copy.graph.output.extend(outputs)
     onnx.save(copy, path)
-    return path
-
-
-def _session(path: Path) -> onnxruntime.InferenceSession:
-    """Give a session that frees each tensor at once: no arena, reductions as soon as they can."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
@@ -131,13 +133,3 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = False
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-class _One:
-    """A data reader that has one sample."""
-
-    def __init__(self, sample: Sample) -> None:
-        self._left = [dict(sample)]
-
-    def get_next(self) -> dict[str, NDArray[np.generic]] | None:
-        return self._left.pop() if self._left else None

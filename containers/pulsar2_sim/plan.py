@@ -6,11 +6,14 @@ from pathlib import Path
 
 from .config import messages, number, numbers, text
 from .failure import CodeException, ErrorCode, ToolFailure
+from .margins import NO_MARGINS, Margins, margins
+from .quant_settings import QuantSettings, quant_settings
 from .schema import Json
 from .toolversion import ToolVersion
 
 _DEFAULT = "DEFAULT"
-_NOT_DONE = ("padding", "slicing", "src_extra_shapes")
+_NOT_DONE = ("src_extra_shapes",)
+_OUTPUT_DTYPES = ("FP32", "U8", "S8", "U16", "S16", "U32", "S32")
 _DTYPES = ("U8", "S8", "U16", "S16", "U32", "S32", "FP16", "FP32")
 
 
@@ -36,6 +39,15 @@ class InputProcessing:
     src_dtype: str = "FP32"
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    margins: Margins = NO_MARGINS
+
+
+@dataclass(frozen=True, slots=True)
+class OutputProcessing:
+    """What is done to an output; `dtype` "" leaves its type as it is."""
+
+    perm: tuple[int, ...] = ()
+    dtype: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,7 @@ class Plan:
     work_dir: Path
     target_hardware: str
     npu_mode: str
-    method: str
+    quant: QuantSettings
     input_shapes: str
 
     @property
@@ -69,17 +81,9 @@ def make_plan(config: Mapping[str, Json], version: ToolVersion) -> Plan:
     model_type = text(config, "model_type", "ONNX")
     if model_type != "ONNX":
         raise ToolFailure("NotImplementedError", f"the stand-in takes ONNX only, not {model_type}")
-    quant = config.get("quant")
-    method = text(quant, "calibration_method", "MinMax") if isinstance(quant, dict) else "MinMax"
-    if method == "MSE":
-        raise CodeException(
-            ErrorCode.QuantError,
-            NotImplementedError(
-                "calibration_method MSE is not done by the stand-in, only MinMax, Percentile, KL"
-            ),
-        )
     output_dir = text(config, "output_dir")
-    if not output_dir:
+    # Without an input the vendor's tool opens the current folder, and says no more than that.
+    if not output_dir and text(config, "input"):
         raise ToolFailure("AssertionError", "output_dir is required")
     return Plan(
         model=Path(text(config, "input", ".")),
@@ -88,7 +92,7 @@ def make_plan(config: Mapping[str, Json], version: ToolVersion) -> Plan:
         work_dir=Path(text(config, "work_dir", output_dir)),
         target_hardware=hardware,
         npu_mode=npu_mode,
-        method=method,
+        quant=quant_settings(config),
         input_shapes=text(config, "input_shapes"),
     )
 
@@ -131,20 +135,22 @@ def input_processing(
     return found
 
 
-def output_permutations(
+def output_processing(
     config: Mapping[str, Json], outputs: tuple[str, ...]
-) -> dict[str, tuple[int, ...]]:
-    """Give dst_perm of the outputs that have one."""
+) -> dict[str, OutputProcessing]:
+    """Give the processing of the outputs that have one."""
     chosen = _by_tensor(messages(config, "output_processors"), outputs, "output_processors")
+    found = {}
     for name, entry in chosen.items():
-        dtype = text(entry, "output_dtype", "FP32")
-        if dtype not in ("DefaultDataType", "FP32"):
+        dtype = text(entry, "output_dtype").replace("DefaultDataType", "").replace("FP32", "")
+        if dtype not in ("", *_OUTPUT_DTYPES):
             raise ToolFailure(
                 "NotImplementedError",
-                f"output_dtype {dtype} of [{name}]: the stand-in has FP32 only",
+                f"output_dtype {dtype} of [{name}]: the stand-in does {', '.join(_OUTPUT_DTYPES)}",
             )
-    perms = {name: numbers(entry, "dst_perm") for name, entry in chosen.items()}
-    return {name: tuple(int(axis) for axis in perm) for name, perm in perms.items() if perm}
+        perm = tuple(int(axis) for axis in numbers(entry, "dst_perm"))
+        found[name] = OutputProcessing(perm, dtype)
+    return found
 
 
 def _processing(name: str, entry: Mapping[str, Json]) -> InputProcessing:
@@ -170,6 +176,7 @@ def _processing(name: str, entry: Mapping[str, Json]) -> InputProcessing:
         src_dtype=dtype,
         mean=numbers(entry, "mean"),
         std=numbers(entry, "std"),
+        margins=margins(name, entry),
     )
 
 

@@ -1,4 +1,4 @@
-"""The build config's schema, and a check of a config against it with protobuf's messages."""
+"""The build config's schema: its messages and enums, and what is known of each option."""
 
 import json
 import math
@@ -19,16 +19,20 @@ _NOT_AN_OPTION = ("compiler.start_tensor_names", "compiler.end_tensor_names")
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Messages as field to type: a scalar's name, an enum's, a message's; `[x]` is repeated."""
+    """Messages as field to type: a scalar's name, an enum's, a message's; `[x]` is repeated.
+
+    Enums are names to numbers.
+    """
 
     messages: Mapping[str, Mapping[str, str]]
-    enums: Mapping[str, tuple[str, ...]]
+    enums: Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
     """What is known of an option beside its type; `least` and `most` bound its number."""
 
+    about: str = ""
     default: str = ""
     required: bool = False
     format: str = ""
@@ -48,14 +52,22 @@ class Option:
     choices: tuple[str, ...]
     note: Note
 
+    @property
+    def type_name(self) -> str:
+        """What the help calls its type."""
+        if self.kind not in SCALARS:
+            return "enum"
+        name = {"int32": "int"}.get(self.kind, self.kind)
+        return f"{name} array" if self.repeated else name
+
 
 def load_schema(version: ToolVersion) -> Schema:
     """Give the schema with the chips, NPU modes and fields of one version."""
     path = Path(__file__).parent / "build_schema.json"
     raw = json.loads(path.read_text(encoding="utf-8"))
-    enums = {name: tuple(values) for name, values in raw["enums"].items()}
-    enums["HardwareType"] = tuple(version.hardware)
-    enums["NPUMode"] = tuple(version.npu_modes)
+    enums: dict[str, Mapping[str, int]] = raw["enums"]
+    enums["HardwareType"] = {name: chip.code for name, chip in version.hardware.items()}
+    enums["NPUMode"] = version.npu_modes
     messages = {
         message: {
             field: kind
@@ -79,7 +91,7 @@ def options(schema: Schema) -> list[Option]:
             item = of.strip("[]")
             if (item in SCALARS or item in schema.enums) and path not in _NOT_AN_OPTION:
                 note = notes.get(path, Note())
-                choices = note.option or schema.enums.get(item, ())
+                choices = note.option or tuple(schema.enums.get(item, ()))
                 found.append(Option(path, item, of.startswith("["), choices, note))
     return found
 
@@ -108,55 +120,8 @@ def check_limits(config: Mapping[str, Json]) -> None:
             raise ToolFailure("ValueError", f"{path} {value} is none of {', '.join(note.option)}")
 
 
-def check(schema: Schema, value: Json, message: str = "BuildConfig") -> None:
-    """Check a config, every key and enum of it. Raises ToolFailure."""
-    if not isinstance(value, dict):
-        raise _parse_error(f"Failed to parse {message}: {value!r} is not a message")
-    for name, item in value.items():
-        kind = schema.messages[message].get(name)
-        if kind is None:
-            raise _parse_error(f'Message type "{_full_name(message)}" has no field named "{name}"')
-        if kind.startswith("["):
-            if not isinstance(item, list):
-                raise _parse_error(
-                    f"Failed to parse {name} field: repeated field {name} must be "
-                    f"in [] which is {item}"
-                )
-            for entry in item:
-                _check_item(schema, name, entry, kind.strip("[]"))
-        elif item is not None:
-            _check_item(schema, name, item, kind)
-
-
-def _check_item(schema: Schema, name: str, item: Json, kind: str) -> None:
-    if kind in schema.messages:
-        check(schema, item, kind)
-    elif kind in schema.enums:
-        numbers = range(len(schema.enums[kind]))
-        if item not in schema.enums[kind] and (isinstance(item, bool) or item not in numbers):
-            raise _parse_error(
-                f"Failed to parse {name} field: Invalid enum value {item} for enum type "
-                f"{_full_name(kind)}"
-            )
-    elif not _fits(item, kind):
-        raise _parse_error(f"Failed to parse {name} field: expected {kind}, got {item!r}")
-
-
-def _fits(item: Json, kind: str) -> bool:
-    if kind == "string":
-        return isinstance(item, str)
-    if kind == "bool":
-        return isinstance(item, bool)
-    if kind == "int32":
-        return not isinstance(item, bool) and isinstance(item, int | float) and item == int(item)
+def full_name(kind: str) -> str:
+    """Give the name of a message or enum with its package."""
     if kind == "Struct":
-        return isinstance(item, dict)
-    return isinstance(item, int | float) and not isinstance(item, bool)
-
-
-def _full_name(kind: str) -> str:
+        return "google.protobuf.Struct"
     return f"{'common' if kind in _COMMON else 'pulsar2.build'}.{kind}"
-
-
-def _parse_error(message: str) -> ToolFailure:
-    return ToolFailure("google.protobuf.json_format.ParseError", message)

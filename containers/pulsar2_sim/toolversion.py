@@ -35,14 +35,14 @@ class Wording:
     Attributes:
         assemble: `{name}` stands for the subgraph.
         op_table: whether the model's op types are shown.
-        exceptions: where the tool's modules lie, in tracebacks.
+        modules: where the tool's modules lie, in log lines and tracebacks.
     """
 
     statistics: str
     assemble: str
     op_table: bool
     simplifier: str
-    exceptions: str
+    modules: str
 
 
 @dataclass(frozen=True, slots=True)

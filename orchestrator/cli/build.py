@@ -106,13 +106,19 @@ def build(
     json: JsonOption = False,
 ) -> None:
     """Export, optimize and compile what is new; touch no board."""
-    text = _read_config(config, onnx, output)
-    if config is not None and text is not None and (onnx is not None or text.data.get("input")):
-        from orchestrator.cli.build_file import Asked, build_file
+    text = _read_config(config, onnx)
+    by_file = onnx is not None or (recipe is None and text is not None and text.data.get("input"))
+    if config is not None and by_file:
+        from orchestrator.cli.build_file import Asked, build_file, refuse_recipe_options
 
+        refuse_recipe_options(recipe, checkpoint, calibration, images)
         asked = Asked(inventory, fleet, toolchain, config, onnx, output)
         build_file(asked, dry_run=dry_run, json=json)
         return
+    if output is not None:
+        from orchestrator.errors import ConfigError
+
+        raise ConfigError("--output goes with --onnx", "a recipe's axmodel is among the artifacts")
     job = open_job(inventory, fleet, recipe, toolchain, Overrides(checkpoint, calibration, images))
     if text is not None:
         job = _with_config(job, text)
@@ -124,20 +130,16 @@ def build(
     _build_recipe(job, json=json)
 
 
-def _read_config(config: Path | None, onnx: Path | None, output: Path | None) -> ConfigText | None:
+def _read_config(config: Path | None, onnx: Path | None) -> ConfigText | None:
     """Read the build config, if one is named. Raises ConfigError."""
     from orchestrator.errors import ConfigError
     from orchestrator.pulsar2.config_file import read_config
 
-    if config is None:
-        for option, given in (("--onnx", onnx), ("--output", output)):
-            if given is not None:
-                raise ConfigError(f"{option} goes with --config", "name the build config")
-        return None
-    text = read_config(config)
-    if output is not None and onnx is None and not text.data.get("input"):
-        raise ConfigError("--output goes with --onnx", "a recipe's axmodel is among the artifacts")
-    return text
+    if config is not None:
+        return read_config(config)
+    if onnx is not None:
+        raise ConfigError("--onnx goes with --config", "name the build config")
+    return None
 
 
 def _with_config(job: Job, text: ConfigText) -> Job:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.console import out, print_facts, print_json, progress
 from orchestrator.cli.options import open_ledger
 from orchestrator.cli.runs import ended, new_run, recorded
+from orchestrator.errors import ConfigError
 from orchestrator.explain import in_words
 from orchestrator.file_build import build_files, explain_files, open_file_build
 from orchestrator.pulsar2.build_config import build_argv
@@ -39,6 +40,22 @@ class Asked:
     output: Path | None
 
 
+def refuse_recipe_options(
+    recipe: str | None, checkpoint: Path | None, calibration: Path | None, images: Path | None
+) -> None:
+    """Refuse what would be ignored. Raises ConfigError."""
+    given = {
+        "--recipe": recipe,
+        "--checkpoint": checkpoint,
+        "--calibration": calibration,
+        "--images": images,
+    }
+    for option, value in given.items():
+        if value is not None:
+            message = f"{option} is for a recipe; here the build config names model and images"
+            raise ConfigError(message, "leave it out; or give --recipe and leave out --onnx")
+
+
 def build_file(asked: Asked, *, dry_run: bool, json: bool) -> None:
     """Build what a config file names, and print where the axmodel is."""
     place = open_workplace(asked.inventory)
@@ -65,7 +82,7 @@ def build_file(asked: Asked, *, dry_run: bool, json: bool) -> None:
 def _print_plan(work: FileBuild, shop: Workshop, *, json: bool) -> None:
     """Print the very command and config, and what is copied to where."""
     staged, explained = work.staged, explain_files(work, shop)
-    files = {place: str(path) for place, path in staged.files.items()}
+    files = {place: str(path) for place, path in work.files.items()}
     if json:
         plan: dict[str, Json] = {
             "argv": list(build_argv(staged.target)),

@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.cli.options import InventoryOption, JsonOption
 from orchestrator.domain import LEVELS, Json, ToolchainIdentity
+from orchestrator.hashing import as_json
 
 if TYPE_CHECKING:
     from orchestrator.domain import ToolchainSpec
@@ -245,7 +246,5 @@ def _checked_json(name: str, checked: Checked) -> Json:
             }
             for trial in checked.levels
         ],
-        "facts": [
-            {"name": fact.name, "value": fact.value, "fits": fact.fits} for fact in checked.facts
-        ],
+        "facts": as_json(checked.facts),
     }

@@ -1,14 +1,15 @@
 """The build config ↔ JSON, checked as the toolchain of one version would check it. Pure.
 
-What the protobuf reader of the toolchain takes is taken: enums by name or number, whole floats for
-integers, null for a key that is left out. What it would only stumble over after minutes is refused
-here with the key.
+What the protobuf reader of the toolchain takes is taken: keys in camelCase, enums by name or
+number, numbers in quotes, whole floats for integers, null for a key that is left out. What it would
+only stumble over after minutes is refused here with the key.
 """
 
 from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import cast
@@ -16,11 +17,13 @@ from typing import cast
 from orchestrator.domain import Json
 from orchestrator.errors import ConfigError
 from orchestrator.pulsar2.config_origin import Origin, below
-from orchestrator.pulsar2.config_plan import Plan, places_of, plans_of
+from orchestrator.pulsar2.config_plan import Plan, camel_case, places_of, plans_of
 from orchestrator.pulsar2.config_rules import check_rules
 from orchestrator.pulsar2.config_types import BuildConfig
 from orchestrator.pulsar2.versions import VersionFacts, facts_of, newest_version, version_table
 
+_WHOLE = re.compile(r"[-+]?\d{1,20}")
+_DECIMAL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
@@ -77,10 +80,14 @@ class _Reader:
             raise self.origin.error(path, f"{_shown(value)} is not an object")
         plans = plans_of(kind)
         read: dict[str, object] = {}
-        for key, one in value.items():
-            here = below(path, key)
+        spelt = {camel_case(name): name for name in plans}
+        for written, one in value.items():
+            here, key = below(path, written), spelt.get(written, written)
             if key not in plans:
-                raise self._unknown(here, key, kind)
+                raise self._unknown(here, written, kind)
+            if key != written and key in value:
+                message = f"it is {key}, which is there too"
+                raise self.origin.error(here, message, f"write it once, as {key}")
             self._check_age(f"{kind.__name__}.{key}", here)
             if one is not None:
                 read[key] = self.value(plans[key], one, here)
@@ -92,7 +99,12 @@ class _Reader:
     def value(self, plan: Plan, value: object, path: str) -> object:
         if plan.items is not None:
             if not isinstance(value, list):
-                raise self.origin.error(path, f"{_shown(value)} is not a list")
+                hint = (
+                    f"write it in brackets: [{_shown(value)}]"
+                    if isinstance(value, str | int | float)
+                    else ""
+                )
+                raise self.origin.error(path, f"{_shown(value)} is not a list", hint)
             items = enumerate(value)
             read: object = tuple(self.value(plan.items, one, below(path, i)) for i, one in items)
         elif plan.is_message:
@@ -108,8 +120,9 @@ class _Reader:
 
     def _enum(self, plan: Plan, value: object, path: str) -> str:
         named: object = value
-        if isinstance(value, int) and not isinstance(value, bool):
-            named = (plan.numbers or {}).get(value)
+        number = _read_number(value) if isinstance(value, str) else value
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            named = (plan.numbers or {}).get(cast("int", number))
         if not isinstance(named, str) or named not in plan.values:
             known = [one for one in plan.values if self._has(version_table().values_since.get(one))]
             near = difflib.get_close_matches(str(value), known, n=1)
@@ -126,11 +139,12 @@ class _Reader:
             if not isinstance(value, Mapping):
                 raise self.origin.error(path, f"{_shown(value)} is not an object")
             return dict(value)
+        if plan.kind in {int, float} and isinstance(value, str):
+            value = _read_number(value)
         if plan.kind is int and isinstance(value, float) and value.is_integer():
             return int(value)
         if not _is(plan.kind, value):
-            hint = "no quotes; in YAML write 1.0e-6, not 1e-6" if _is_number(value) else ""
-            raise self.origin.error(path, f"{_shown(value)} is not {_WORDS[plan.kind]}", hint)
+            raise self.origin.error(path, f"{_shown(value)} is not {_WORDS[plan.kind]}")
         if plan.kind is int and not -(1 << 31) <= cast("int", value) < 1 << 31:
             raise self.origin.error(path, f"{value} does not fit into 32 bits")
         return value
@@ -175,11 +189,11 @@ def _is(kind: type, value: object) -> bool:
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
-def _is_number(value: object) -> bool:
-    try:
-        return isinstance(value, str) and math.isfinite(float(value))
-    except ValueError:
-        return False
+def _read_number(text: str) -> int | float | str:
+    """Read a number in quotes; YAML makes one of 1e-6. What is no number is given back."""
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    return float(text) if _DECIMAL.fullmatch(text) else text
 
 
 def _shown(value: object) -> str:

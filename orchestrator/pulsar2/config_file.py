@@ -121,12 +121,15 @@ class _Yaml:
             kind = node.tag.rsplit(":", 1)[-1]
             raise ConfigError(f"{self.source}:{line}: {path}: a {kind} is no plain value")
         plain: Json = self.loader.construct_object(node)
+        # Half of a surrogate pair cannot be written anywhere: it raises a ValueError here.
+        str(plain).encode()
         return plain
 
     def _mapping(self, node: yaml.MappingNode, path: str) -> dict[str, Json]:
         found: dict[str, Json] = {}
         for key_node, value_node in node.value:
             key, line = str(key_node.value), key_node.start_mark.line + 1
+            key.encode()
             here = below(path, key)
             if key in found:
                 first = self.lines[here]

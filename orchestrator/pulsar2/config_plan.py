@@ -48,6 +48,12 @@ def plans_of(message: type) -> dict[str, Plan]:
     return plans
 
 
+def camel_case(name: str) -> str:
+    """Give the other spelling of a key that protobuf's JSON knows: npu_mode → npuMode."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
 def places_of(key: str) -> list[str]:
     """Give every path at which the build config has a key of this name."""
     return [path for path in _paths(BuildConfig, "", ()) if path.rsplit(".", 1)[-1] == key]

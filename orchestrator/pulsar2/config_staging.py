@@ -96,16 +96,26 @@ class _Shelf:
 
     def find(self, key: str, name: str, fits: Callable[[Path], bool], kind: str) -> Path:
         found = self.base_dir / name
-        if not fits(found):
-            what = f"is no {kind}" if found.exists() else f"no such {kind}"
+        try:
+            fit, there = fits(found), found.exists()
+        except OSError as error:
+            raise self.origin.error(key, f"{found}: {error.strerror}") from error
+        if "://" in name:
+            hint = "fetch it first: only files of this machine are copied into the build"
+            raise self.origin.error(key, f"{name}: an address is no {kind}", hint)
+        if not fit:
+            what = f"is no {kind}" if there else f"no such {kind}"
             hint = f"relative paths begin at {self.base_dir}; paths are those of this machine"
+            if name.startswith("~"):
+                hint = f"~ is not expanded: write {Path.home()}"
             raise self.origin.error(key, f"{found}: {what}", hint)
         return found
 
     def file(self, key: str, name: str, stem: str) -> str:
         source = self.find(key, name, Path.is_file, "file")
         suffixes = "".join(source.suffixes[-2:])
-        return self._place(source, stem, suffixes if suffixes == ".tar.gz" else source.suffix)
+        is_double = suffixes.lower() == ".tar.gz"
+        return self._place(source, stem, suffixes if is_double else source.suffix)
 
     def folder(self, key: str, name: str | None) -> str | None:
         if not name:
@@ -114,7 +124,7 @@ class _Shelf:
 
     def _place(self, source: Path, stem: str, suffix: str) -> str:
         for place, known in self.files.items():
-            if known == source:
+            if known.resolve() == source.resolve() and place.endswith(suffix):
                 return place
         place = f"input/{stem}-{len(self.files)}{suffix}"
         self.files[place] = source

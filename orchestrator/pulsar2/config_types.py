@@ -46,6 +46,7 @@ __all__ = [
     "BuildConfig",
     "CompilerConfig",
     "ConstProcessor",
+    "DebugConfig",
     "Graph",
     "InputProcessor",
     "InputQuantConfig",
@@ -203,6 +204,17 @@ class CompilerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DebugConfig:
+    """In no reference, but in published configs and on the command line.
+
+    Attributes:
+        dump_frontend_graph: keep the optimized graph, whose tensor names sub configs need.
+    """
+
+    dump_frontend_graph: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BuildConfig:
     """One `pulsar2 build`.
 
@@ -230,3 +242,4 @@ class BuildConfig:
     op_processors: tuple[OpProcessor, ...] = ()
     quant_op_processors: tuple[OpProcessor, ...] = ()
     compiler: CompilerConfig | None = None
+    debug: DebugConfig | None = None

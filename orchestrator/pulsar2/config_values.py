@@ -9,7 +9,8 @@ from orchestrator.pulsar2.config_limits import Above, Fits, Length, Numbers, Wit
 ModelType = Annotated[Literal["ONNX", "QuantAxModel", "QuantONNX"], Numbers((0, 1, 3))]
 #: The numbers of the later ones are not published.
 Hardware = Annotated[
-    Literal["AX650", "AX620E", "M76H", "AX615", "AX637", "AX8860", "M57"], Numbers((0, 1, 2))
+    Literal["AX650", "AX620E", "M76H", "AX615", "AX637", "AX8860", "M57", "AX620L"],
+    Numbers((0, 1, 2)),
 ]
 NpuMode = Annotated[Literal["NPU1", "NPU2", "NPU3", "NPU4"], Numbers((0, 1, 2, 3))]
 CalibrationFormat = Annotated[
@@ -43,13 +44,24 @@ LayerType = Annotated[
     Literal["DefaultDataType", "U8", "S8", "U16", "S16", "FP32", "BF16", "NVFP4"],
     Numbers((0, 1, 2, 3, 4, 10)),
 ]
+#: The prose allows S8 and FP32; published configs of working models have U16 and S32 too.
+WeightType = Annotated[
+    Literal["DefaultDataType", "U8", "S8", "U16", "S16", "S32", "FP32", "BF16", "NVFP4"],
+    Numbers((0, 1, 2, 3, 4, 6, 10)),
+]
 SourceType = Annotated[
-    Literal["DefaultDataType", "U8", "S8", "U16", "S16", "U32", "S32", "FP16", "FP32"],
-    Numbers((0, 1, 2, 3, 4, 5, 6, 9, 10)),
+    Literal[
+        "DefaultDataType", "U8", "S8", "U16", "S16", "U32", "S32", "U64", "S64", "FP16", "FP32"
+    ],
+    Numbers((0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)),
 ]
 BiasType = Annotated[Literal["DefaultDataType", "S32", "FP32"], Numbers((0, 6, 10))]
 ScaleType = Annotated[Literal["DefaultDataType", "U32", "S32", "FP32"], Numbers((0, 5, 6, 10))]
-OutputType = Annotated[Literal["DefaultDataType", "U8", "FP32"], Numbers((0, 1, 10))]
+#: Documented are FP32 and U8; a list that the vendor ships with its own driver has them all.
+OutputType = Annotated[
+    Literal["DefaultDataType", "U8", "S8", "U16", "S16", "U32", "S32", "FP32"],
+    Numbers((0, 1, 2, 3, 4, 5, 6, 10)),
+]
 
 Share = Annotated[float, Within(0, 1)]
 Cosine = Annotated[float, Within(-1, 1)]

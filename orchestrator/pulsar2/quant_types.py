@@ -23,6 +23,7 @@ from orchestrator.pulsar2.config_values import (
     Share,
     Texts,
     Threshold,
+    WeightType,
 )
 
 
@@ -55,7 +56,7 @@ class LayerConfig:
         start_tensor_names: with `end_tensor_names`, a part of the graph; `DEFAULT` in both is all.
         data_type: U8 by default.
         output_data_type: of Conv; U8 by default.
-        weight_data_type: S8 by default; for Conv only S8 and FP32 are documented.
+        weight_data_type: S8 by default; of Conv; only S8 and FP32 are documented.
     """
 
     layer_name: str | None = None
@@ -66,7 +67,7 @@ class LayerConfig:
     end_tensor_names: Texts = ()
     data_type: LayerType | None = None
     output_data_type: LayerType | None = None
-    weight_data_type: LayerType | None = None
+    weight_data_type: WeightType | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,11 +102,21 @@ def _value(reader: _Text, path: str) -> Json:
 
 
 def _scalar(reader: _Text) -> Json:
+    problem, hint = "half of a surrogate pair", ""
     try:
         value: Json = json.loads(reader.now, strict=False)
-    except ValueError as error:
-        raise reader.error(f"not valid JSON: {reader.now[:40]}: {error}") from error
-    return value
+        if isinstance(value, str):
+            value.encode()
+    except json.JSONDecodeError as error:
+        problem = error.msg[:1].lower() + error.msg[1:]
+        hint = "a backslash is written twice; a path may have / in its place"
+    except UnicodeEncodeError:
+        pass
+    except ValueError:
+        problem = f"a number of {len(reader.now)} digits"
+    else:
+        return value
+    raise reader.error(f"not valid JSON: {reader.now[:40]}: {problem}", hint)
 
 
 def _object(reader: _Text, path: str) -> Json:

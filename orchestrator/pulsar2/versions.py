@@ -1,7 +1,8 @@
 """What each version of the toolchain has, as data.
 
 Source: the history of Pulsar2's documentation; its help texts were compared at 1.9, 2.3, 2.6, 3.0,
-3.2, 4.2 and later, so a key may have come a little before the version that is named here.
+3.2, 4.2 and later, so a key may have come a little before the version that is named here. AX620L
+is in no help text: the vendor publishes configs for it; its version and modes are AX615's.
 """
 
 from __future__ import annotations

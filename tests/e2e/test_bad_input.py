@@ -235,7 +235,7 @@ def test_a_missing_toolchain_image_is_named(desk: Desk) -> None:
 
     assert said.code == 2
     assert "the engine has no image no-such-image:1.0" in said.error
-    assert "docker load" in said.hint
+    assert "orch toolchain load" in said.hint
     assert desk.left_behind() == []
 
 

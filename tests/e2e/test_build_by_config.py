@@ -149,6 +149,33 @@ def test_onnx_without_a_config_is_a_usage_error(desk: Desk) -> None:
     assert "--onnx goes with --config" in err
 
 
+def test_an_option_that_would_be_ignored_is_refused(desk: Desk) -> None:
+    by_file = ("build", "--config", "config.json", "--onnx", "model.onnx", "--dry-run")
+    by_recipe = ("build", "--config", "config.json", "--output", "made.axmodel", "--dry-run")
+
+    code, _, err = desk.orch(*by_file, "--recipe", "segformer-tiny")
+
+    assert (code, "--recipe is for a recipe" in err) == (2, True), err
+    code, _, err = desk.orch(*by_recipe)
+    assert (code, "--output goes with --onnx" in err) == (2, True), err
+
+
+def test_a_recipe_that_is_named_counts_more_than_the_configs_model(desk: Desk) -> None:
+    named = CONFIG.replace('"npu_mode": "NPU1"', '"input": "model.onnx", "npuMode": "NPU1"')
+    (desk.folder / "config.json").write_text(named)
+    command = ("build", "--config", "config.json", "--dry-run", "--json")
+
+    code, by_file, err = desk.orch(*command)
+    assert code == 0, err
+    code, by_recipe, err = desk.orch(*command, "--recipe", "segformer-tiny")
+    assert code == 0, err
+
+    assert json.loads(by_file)["model"] == str(desk.folder / "model.onnx")
+    assert json.loads(by_recipe)["recipe"] == "segformer-tiny"
+    assert json.loads(by_recipe)["config"]["npu_mode"] == "NPU1"
+    assert "input is left out: the recipe decides it" in err
+
+
 def test_a_row_of_the_grid_becomes_a_recipe(desk: Desk) -> None:
     command = ("tune", "segformer-tiny", "--method", "MinMax", "--method", "Percentile")
     code, out, err = desk.orch(*command, "--u16", "0", "--u16", "2", "--no-smooth-quant")

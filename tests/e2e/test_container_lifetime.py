@@ -152,7 +152,9 @@ def test_files_of_root_belong_to_an_unprivileged_caller_again(
     group = give_to_nobody(folder)
     # What is imported late would have to be readable for nobody: everything is used once before.
     dropped = (
-        "import os\n"
+        "import os, signal\n"
+        # A shell that starts the tests in the background has it ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"DockerToolchain(name, {IMAGE!r}).identity()\n"
         f"os.setgroups([]); os.setgid({group}); os.setuid({NOBODY})\n"
     )

@@ -26,7 +26,7 @@ START_S = 60.0
 
 @dataclass
 class OwnEngine:
-    """dockerd and containerd below one folder; without network, so that it disturbs nobody's."""
+    """dockerd and containerd below one folder, apart from the machine's own engine."""
 
     folder: Path
     containerd: subprocess.Popen[bytes] | None = None
@@ -45,7 +45,9 @@ class OwnEngine:
             argv += ["--root", f"{folder}/containerd", "--state", f"{folder}/state"]
             self.containerd = self._launch(argv)
             wait_until(socket.exists)
-        argv = ["dockerd", "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"]
+        # In a network of its own: a dockerd without a bridge takes docker0 away where it finds one.
+        argv = ["unshare", "--net", "dockerd", "--data-root", f"{folder}/data"]
+        argv += ["--exec-root", f"{folder}/exec"]
         argv += ["--pidfile", f"{folder}/pid", "--host", self.host, "--containerd", str(socket)]
         argv += ["--bridge=none", "--iptables=false", "--ip6tables=false"]
         with suppress(FileNotFoundError):  # a killed engine has left it
@@ -96,7 +98,7 @@ def own_engine(
     docker_engine: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OwnEngine]:
     """A running engine that has the image, from a tarball that was saved here."""
-    programs = ("dockerd", "containerd")
+    programs = ("dockerd", "containerd", "unshare")
     if os.getuid() != 0 or not all(shutil.which(program) for program in programs):
         pytest.skip("a second engine needs root, dockerd and containerd")
     # The path of a socket has at most 107 characters.

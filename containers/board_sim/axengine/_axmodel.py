@@ -71,6 +71,8 @@ class SimulatedModel:
         options.log_severity_level = 3
         # Without VNNI, x64 kernels for U8 by S8 sum pairs in 16 bits, which overflow.
         options.add_session_config_entry("session.x64quantprecision", "1")
+        # A product of 16-bit activations with S8 weights would round its activations to 8 bits.
+        options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "1")
         try:
             session = onnxruntime.InferenceSession(
                 self.network, options, providers=["CPUExecutionProvider"]

@@ -40,6 +40,18 @@ def test_the_files_beside_a_model_are_named(model: onnx.ModelProto, tmp_path: Pa
     assert external_files(tmp_path / "m.onnx") == [tmp_path / "weights.bin"]
 
 
+def test_a_model_of_links_into_another_folder_has_its_files(
+    model: onnx.ModelProto, tmp_path: Path
+) -> None:
+    (tmp_path / "blobs").mkdir()
+    save_apart(model, tmp_path / "blobs" / "m.onnx")
+    (tmp_path / "blobs" / "weights.bin").rename(tmp_path / "blobs" / "5e1f")
+    (tmp_path / "m.onnx").symlink_to("blobs/m.onnx")
+    (tmp_path / "weights.bin").symlink_to("blobs/5e1f")
+
+    assert external_files(tmp_path / "m.onnx") == [tmp_path / "weights.bin"]
+
+
 def test_a_missing_file_is_an_error(model: onnx.ModelProto, tmp_path: Path) -> None:
     save_apart(model, tmp_path / "m.onnx")
     (tmp_path / "weights.bin").unlink()

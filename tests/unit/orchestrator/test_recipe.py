@@ -171,7 +171,7 @@ def test_tensors_of_one_name_are_refused(
         load_recipe(str(path))
 
 
-@pytest.mark.parametrize("key", ["npu_mode", "work_dir", "output_name"])
+@pytest.mark.parametrize("key", ["npu_mode", "work_dir", "output_name", "inputShapes"])
 def test_what_orch_decides_cannot_be_overridden_by_raw_keys(tmp_path: Path, key: str) -> None:
     path = tmp_path / "mine.yaml"
     text = (SHIPPED / "segformer-tiny.yaml").read_text()

@@ -87,45 +87,39 @@ def test_slashes_inside_strings_are_no_comments(bench: Bench) -> None:
     assert (Path(folder) / "compiled.axmodel").is_file()
 
 
-@pytest.mark.parametrize(
-    ("change", "last_line"),
-    [
-        (
-            {"input_processors": [{"tensor_name": "pixel_values", "dst_format": "RGB"}]},
-            'Message type "pulsar2.build.InputProcessor" has no field named "dst_format"',
-        ),
-        (
-            {"tiling": 1},
-            'Message type "pulsar2.build.BuildConfig" has no field named "tiling"',
-        ),
-        (
-            {"npu_mode": "NPU9"},
-            "Failed to parse npu_mode field: Invalid enum value NPU9 for enum type common.NPUMode",
-        ),
-        (
-            {"quant": {"calibration_method": "Minmax"}},
-            (
-                "Failed to parse calibration_method field: Invalid enum value Minmax for enum type "
-                "pulsar2.build.QuantMethod"
-            ),
-        ),
-        ({"output_name": 3}, "Failed to parse output_name field: expected string, got 3"),
-        (
-            {"input_processors": {}},
-            (
-                "Failed to parse input_processors field: repeated field input_processors must be "
-                "in [] which is {}"
-            ),
-        ),
-    ],
-)
-def test_a_wrong_config_is_refused_in_protobufs_words(
-    bench: Bench, change: dict[str, object], last_line: str
-) -> None:
-    ended = bench.build(bench.config() | change)
+@pytest.mark.parametrize("command", ["build", "run"])
+def test_every_command_has_a_help(bench: Bench, command: str) -> None:
+    ended = bench.pulsar2(command, "-h")
+
+    assert ended.code == 0
+    assert ended.out.startswith(f"usage: main.py {command} [-h] [--config] ")
+
+
+def test_a_run_takes_no_config_file(bench: Bench) -> None:
+    ended = bench.pulsar2("run", "--model", bench.folder / "model.onnx", "--config", "run.json")
 
     assert ended.code == 1
-    assert ended.last_line == f"google.protobuf.json_format.ParseError: {last_line}"
+    assert ended.last_line == "NotImplementedError: run --config is not simulated"
+
+
+@pytest.mark.parametrize("command", ["build", "run"])
+def test_a_command_without_a_model_ends_as_a_folder_does(bench: Bench, command: str) -> None:
+    ended = bench.pulsar2(command)
+
+    assert ended.code == 1
+    assert ended.last_line == "IsADirectoryError: [Errno 21] Is a directory: '.'"
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [("", 0), ("true", 0), ("false", 0), ("1", 0), ("0", 0), ("maybe", 2)]
+)
+def test_a_switch_may_be_bare_or_have_a_truth_value(bench: Bench, value: str, code: int) -> None:
+    ended = bench.build(None, "--compiler.npu_perf", *([value] if value else []))
+
+    assert ended.code == code
+    if code == 0:
+        profile = list((bench.folder / "out").rglob("op_profile.csv"))
+        assert bool(profile) is (value not in {"false", "0"})
 
 
 @pytest.mark.parametrize(
@@ -136,12 +130,8 @@ def test_a_wrong_config_is_refused_in_protobufs_words(
             "AssertionError: npu_mode NPU3 is not one of NPU1/NPU2 of AX620E",
         ),
         (
-            ("--quant.calibration_method", "MSE"),
-            (
-                "yamain.common.error.CodeException: (<ErrorCode.QuantError: 3>, "
-                "NotImplementedError('calibration_method MSE is not done by the stand-in, only "
-                "MinMax, Percentile, KL'))"
-            ),
+            ("--model_type", "QuantONNX"),
+            "NotImplementedError: the stand-in takes ONNX only, not QuantONNX",
         ),
     ],
 )

@@ -25,7 +25,7 @@ RAISED = {
     Fault.CONFIG_KEY: "google.protobuf.json_format.ParseError: Message type",
     Fault.QUANT_EXECUTE: f"{CODE}QuantError: 3>, RuntimeError('Op Execution Error'))",
     Fault.QUANT_OP: f"{CODE}QuantError: 3>, NotImplementedError(",
-    Fault.QUANT_TOO_LARGE: f"{CODE}QuantError: 3>, ",
+    Fault.QUANT_TOO_LARGE: f"{CODE}QuantError: 3>, DecodeError(",
     Fault.QUANT_DTYPE: f"{CODE}QuantError: 3>, AssertionError(",
     Fault.QUANT_SAMPLES: f"{CODE}QuantError: 3>, AssertionError('inputs num 52 and 54",
     Fault.QUANT_INDEX: f"{CODE}QuantError: 3>, IndexError('list index out of range'))",
@@ -119,6 +119,15 @@ def test_slow_builds_end_well(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PULSAR2_SIM_SLOW_S", "0.02")
 
     assert bench.build().code == 0
+
+
+def test_a_time_that_is_no_number_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSAR2_SIM_FAULT", "slow")
+    monkeypatch.setenv("PULSAR2_SIM_SLOW_S", "long")
+
+    assert bench.build().last_line == (
+        "ValueError: PULSAR2_SIM_SLOW_S 'long' is no number of seconds"
+    )
 
 
 def test_a_licence_that_is_named_must_be_at_home(

@@ -92,13 +92,42 @@ def test_only_what_is_set_is_written_and_in_the_order_of_the_types() -> None:
         ("quant.input_configs.calibration_size", -1, -1),
         ("quant.device", "cuda:7", "cuda:7"),
         ("input_shapes", "a:0:1x3x2x2;b:4", "a:0:1x3x2x2;b:4"),
-        ("output_processors.output_dtype", "U8", "U8"),
+        ("output_processors.output_dtype", "U16", "U16"),
+        ("quant.layer_configs.weight_data_type", "S32", "S32"),
+        ("input_processors.src_dtype", "S64", "S64"),
+        ("target_hardware", "AX620L", "AX620L"),
+        ("debug.dump_frontend_graph", False, False),
+        ("quant.finetune_epochs", "20", 20),
+        ("quant.check", "1.0", 1),
+        ("quant.finetune_lr", "1e-6", 1e-6),
+        ("quant.calibration_method", "1", "Percentile"),
     ],
 )
 def test_values_are_read_as_protobuf_reads_them(path: str, given: Json, read: Json) -> None:
     config = config_from_json(one(path, given), "5.2", "a.json")
 
     assert config_to_json(config) == one(path, read)
+
+
+def test_camel_case_keys_are_the_same_keys() -> None:
+    config = config_from_json(
+        {"npuMode": "NPU3", "quant": {"inputConfigs": [], "calibrationMethod": "KL"}}, "5.2"
+    )
+
+    assert config_to_json(config) == {"npu_mode": "NPU3", "quant": {"calibration_method": "KL"}}
+
+
+@pytest.mark.parametrize("first", ["npu_mode", "npuMode"])
+def test_a_key_in_both_spellings_is_refused(first: str) -> None:
+    error = refusal({first: "NPU1", "npu_mode": "NPU1", "npuMode": "NPU3"})
+
+    assert error.message == "a.json: npuMode: it is npu_mode, which is there too"
+    assert error.hint == "write it once, as npu_mode"
+
+
+@pytest.mark.parametrize("key", ["NpuMode", "npumode", "npu_Mode", "npu-mode"])
+def test_no_other_spelling_is_taken(key: str) -> None:
+    assert refusal({key: "NPU1"}).message == f"a.json: {key}: no such key in pulsar2 5.2"
 
 
 def test_null_is_a_key_that_is_left_out() -> None:
@@ -111,6 +140,8 @@ def test_null_is_a_key_that_is_left_out() -> None:
     ("path", "value", "message"),
     [
         ("quant.check", "x", "'x' is not a whole number"),
+        ("quant.check", "1 ", "'1 ' is not a whole number"),
+        ("quant.check", "1.5", "1.5 is not a whole number"),
         ("quant.check", True, "true is not a whole number"),
         ("quant.check", 1.5, "1.5 is not a whole number"),
         ("quant.check", 2, "2 is not 0 to 1"),
@@ -176,7 +207,11 @@ def test_a_wrong_value_in_a_list_is_refused_with_its_place(
         ),
         ({"dag": {}}, "a.json: dag: no such key in pulsar2 5.2", "known keys: input, output_dir,"),
         (one("quant.calibration_method", "minmax"), "a.json: quant.cal", "did you mean MinMax?"),
-        (one("quant.finetune_lr", "1e-6"), "a.json: quant.fin", "no quotes; in YAML write 1.0e-6"),
+        (
+            one("compiler.sub_configs", "a"),
+            "a.json: compiler.sub_configs: 'a' is not a list",
+            "wri",
+        ),
     ],
 )
 def test_a_slip_is_refused_with_what_was_meant(
@@ -232,6 +267,7 @@ def test_keys_that_contradict_each_other_are_refused(path: str, value: Json, mes
         ("compiler.enable_tile_mode", True, "3.3", "pulsar2 3.3 has it not; it came with 4.2"),
         ("compiler.sub_configs", [{"npu_perf": True}], "3.1", "pulsar2 3.1 has it not; it came"),
         ("compiler.debug", 1, "3.2", "pulsar2 3.2 has it no more; it went with 3.2"),
+        ("debug", {}, "4.1", "pulsar2 4.1 has it not; it came with 4.2"),
         ("quant.device", "cpu", "4.1-patch1", "pulsar2 4.1-patch1 has it not; it came with 4.2"),
         ("quant.layer_configs.data_type", "BF16", "6.0", "pulsar2 6.0 has no BF16; it came with"),
     ],

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,71 @@ def test_a_config_for_another_model_is_refused_at_its_line(recipe: Recipe, tmp_p
     assert caught.value.message.startswith(f"{tmp_path / 'vendor.json'}:5: quant.input_configs[0].")
     assert "'images' is no input of recipe small: input" in caught.value.message
     assert "--onnx" in caught.value.hint
+
+
+def with_raw_keys(recipe: Recipe, keys: Mapping[str, Json], analysis: str | None = None) -> Recipe:
+    plan = replace(recipe.compile, pulsar2=keys, precision_analysis=analysis)
+    return replace(recipe, compile=plan)
+
+
+def test_the_files_method_counts_more_than_a_raw_key_of_the_recipe(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    raw: Json = {"calibration_method": "KL", "precision_analysis": False, "check": 1}
+    over: Json = {"calibration_method": "MSE", "precision_analysis_method": "EndToEnd"}
+    base = with_raw_keys(recipe, {"quant": raw}, "PerLayer")
+
+    found, _ = overlay(base, text(tmp_path, quant=over), "5.2")
+
+    quant = build_config(found, "5.2")["quant"]
+    assert isinstance(quant, dict)
+    assert quant["calibration_method"] == "MSE"
+    assert (quant["precision_analysis"], quant["precision_analysis_method"]) == (True, "EndToEnd")
+    assert quant["check"] == 1
+    assert base.compile.pulsar2 == {"quant": raw}
+    assert raw == {"calibration_method": "KL", "precision_analysis": False, "check": 1}
+
+
+def test_what_the_file_replaces_in_the_recipe_is_said(recipe: Recipe, tmp_path: Path) -> None:
+    layers: Json = [{"op_type": "Softmax", "data_type": "U16"}]
+    raw: dict[str, Json] = {
+        "quant": {"layer_configs": layers, "check": 1},
+        "compiler": {"check": 3},
+    }
+    over: Json = {"layer_configs": [{"op_type": "Add", "data_type": "FP32"}], "check": 1}
+
+    _, notes = overlay(with_raw_keys(recipe, raw), text(tmp_path, quant=over), "5.2")
+
+    assert notes == ("the recipe's quant.layer_configs is left out: the file has it too",)
+
+
+def test_a_method_alone_starts_no_analysis(recipe: Recipe, tmp_path: Path) -> None:
+    file = text(tmp_path, quant={"precision_analysis_method": "EndToEnd"})
+
+    assert overlay(recipe, file, "5.2")[0].compile.precision_analysis is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "where"),
+    [
+        (
+            "const_processors",
+            [{"name": "k", "data_path": "k.npy"}],
+            "const_processors[0].data_path",
+        ),
+        ("quant", {"input_sample_dir": "x"}, "quant.input_sample_dir"),
+        (
+            "compiler",
+            {"sub_configs": [{"input_sample_dir": "x"}]},
+            "compiler.sub_configs[0].input_sample_dir",
+        ),
+    ],
+)
+def test_a_file_that_would_not_be_there_is_refused(
+    recipe: Recipe, tmp_path: Path, key: str, value: Json, where: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        overlay(recipe, text(tmp_path, **{key: value}), "5.2")
+
+    assert f" {where}: " in caught.value.message
+    assert caught.value.message.endswith("is not brought into the build of a recipe")

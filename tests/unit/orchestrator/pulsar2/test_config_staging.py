@@ -146,3 +146,50 @@ def test_a_config_that_the_version_does_not_take_is_refused(tmp_path: Path) -> N
 
     with pytest.raises(ConfigError, match=r"a\.json: target_hardware: pulsar2 5\.2 has no AX637"):
         stage_config(config, tmp_path, "5.2", "a.json")
+
+
+def archive(name: str) -> dict[str, Json]:
+    """A config with one model and one archive."""
+    entry: Json = {"tensor_name": "a", "calibration_dataset": name}
+    return {"input": "m.onnx", "quant": {"input_configs": [entry]}}
+
+
+def test_the_same_file_by_other_names_is_copied_once(tmp_path: Path) -> None:
+    made(tmp_path, "m.onnx", "data/a.tar")
+    (tmp_path / "link.tar").symlink_to("data/a.tar")
+    names = ("data/a.tar", "data/../data/a.tar", "link.tar")
+    inputs: list[Json] = [{"tensor_name": n, "calibration_dataset": n} for n in names]
+
+    staged = stage_config({"input": "m.onnx", "quant": {"input_configs": inputs}}, tmp_path)
+
+    assert staged.files == {"input/calibration-0.tar": tmp_path / "data/a.tar"}
+
+
+@pytest.mark.parametrize("suffix", [".tar.gz", ".TAR.GZ", ".tgz", ".v2.zip"])
+def test_an_archive_keeps_the_suffix_it_is_known_by(tmp_path: Path, suffix: str) -> None:
+    made(tmp_path, "m.onnx", f"a{suffix}")
+
+    (place,) = stage_config(archive(f"a{suffix}"), tmp_path).files
+
+    assert place == f"input/calibration-0{suffix.removeprefix('.v2')}"
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "hint"),
+    [
+        ("s3://data/a.tar", "s3://data/a.tar: an address is no file", "fetch it first"),
+        ("~/a.tar", "{}/~/a.tar: no such file", "~ is not expanded: write "),
+        (f"{'a' * 300}.tar", f"{{}}/{'a' * 300}.tar: File name too long", ""),
+    ],
+)
+def test_what_cannot_be_a_file_is_refused_as_what_it_is(
+    tmp_path: Path, name: str, message: str, hint: str
+) -> None:
+    made(tmp_path, "m.onnx")
+
+    with pytest.raises(ConfigError) as caught:
+        stage_config(archive(name), tmp_path)
+
+    key = "quant.input_configs[0].calibration_dataset"
+    assert caught.value.message == f"config: {key}: {message.format(tmp_path)}"
+    assert caught.value.hint.startswith(hint)

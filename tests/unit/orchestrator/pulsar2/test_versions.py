@@ -35,9 +35,9 @@ def test_a_version_is_known_or_taken_for_its_nearest(
     ("version", "targets"),
     [
         ("3.2", {"AX650", "AX620E", "M76H"}),
-        ("4.2", {"AX650", "AX620E", "M76H", "AX615", "M57"}),
-        ("6.0", {"AX650", "AX620E", "M76H", "AX615", "M57", "AX637"}),
-        ("7.0", {"AX650", "AX620E", "M76H", "AX615", "M57", "AX637", "AX8860"}),
+        ("4.2", {"AX650", "AX620E", "M76H", "AX615", "M57", "AX620L"}),
+        ("6.0", {"AX650", "AX620E", "M76H", "AX615", "M57", "AX620L", "AX637"}),
+        ("7.0", {"AX650", "AX620E", "M76H", "AX615", "M57", "AX620L", "AX637", "AX8860"}),
     ],
 )
 def test_each_version_has_its_targets(version: str, targets: set[str]) -> None:
