@@ -41,6 +41,7 @@ class Toolchain(Protocol):
     ) -> CommandResult:
         """Run `argv` with `work_dir` as its current folder, handing over each line as it comes.
 
+        A line that ends with a carriage return is one state of a progress bar.
         stdout of the result holds both streams as they came. Nothing is left running when it
         returns or raises. Raises DeadlineError, ToolchainError, ToolchainMissing.
         """

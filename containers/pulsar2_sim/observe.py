@@ -5,6 +5,7 @@ methods need the tensors in a second pass: they are fetched a bounded number of 
 sample by sample. Memory does not grow with the number of samples.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from . import console
 from .clipping import BINS, Histogram, Range, clipped
+from .graph import replace_nodes
 from .model import shapes_of
 from .tensor_types import Pair
 
@@ -118,11 +120,11 @@ def observing_session(
 ) -> onnxruntime.InferenceSession:
     """Give a session of the model with these nodes and outputs in the place of its own outputs.
 
-    It frees each tensor at once: no arena, reductions as soon as they can.
+    It frees each tensor at once: no arena, and `nodes` run as soon as they can.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    copy.graph.node.extend(nodes)
+    replace_nodes(copy, _each_behind_its_maker(model, nodes))
     del copy.graph.output[:]
     copy.graph.output.extend(outputs)
     onnx.save(copy, path)
@@ -133,3 +135,28 @@ def observing_session(
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = False
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _each_behind_its_maker(
+    model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]
+) -> list[onnx.NodeProto]:
+    """Give all nodes in an order in which no tensor waits for the `nodes` that read it."""
+    readers: defaultdict[str, list[onnx.NodeProto]] = defaultdict(list)
+    for node in nodes:
+        readers[node.input[0] if node.input else ""].append(node)
+    ordered: list[onnx.NodeProto] = []
+
+    def follow(name: str) -> None:
+        for reader in readers.pop(name, ()):
+            ordered.append(reader)
+            follow(reader.output[0])
+
+    follow("")
+    for value in model.graph.input:
+        follow(value.name)
+    for node in model.graph.node:
+        ordered.append(node)
+        for name in node.output:
+            if name:
+                follow(name)
+    return ordered

@@ -57,9 +57,12 @@ class TensorTypes:
             return None
         if name not in self.floats or index not in data_inputs(node):
             return own
-        if kind.inputs in ("", FLOAT) or (own is not None and own.kind == kind.inputs):
+        wanted = kind.inputs
+        if not wanted and own is None:
+            wanted = self._widest_reader(name)  # what moves data moves what others read
+        if wanted in ("", FLOAT) or (own is not None and own.kind == wanted):
             return own
-        return Pair(name, kind.inputs, name)
+        return Pair(name, wanted, name)
 
     def pairs(self, model: onnx.ModelProto) -> list[Pair]:
         """Give all pairs that something reads, another pair included, and those of outputs."""

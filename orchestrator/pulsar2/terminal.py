@@ -32,6 +32,11 @@ def plain_lines(text: str) -> list[str]:
     return [line.rstrip("\r").rsplit("\r", 1)[-1].rstrip() for line in lines]
 
 
+def as_written(line: str) -> str:
+    """Give a line as it stood in the stream: a bar's state has its carriage return already."""
+    return line if line.endswith("\r") else f"{line}\n"
+
+
 class LineSplitter:
     """Cuts a stream into the states of its lines, as they become visible.
 

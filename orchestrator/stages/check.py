@@ -18,6 +18,7 @@ from orchestrator.images import NamedImage, normalise, runtime_input
 from orchestrator.onnx_graph import run_all
 from orchestrator.pulsar2.header import read_header
 from orchestrator.pulsar2.log import find_cause
+from orchestrator.pulsar2.terminal import as_written
 from orchestrator.seams import Bench, Progress
 from orchestrator.segmentation import agreement, class_map
 
@@ -89,7 +90,7 @@ def _names(images: Sequence[NamedImage]) -> list[str]:
 
 
 def _keep_line(stream: IO[str], progress: Progress, total: int, line: str) -> None:
-    stream.write(line + "\n")
+    stream.write(as_written(line))
     stream.flush()
     if done := re.match(r">>> \[(\d+)\] finish", line):
         progress.advance("check", "images", int(done.group(1)) + 1, total)

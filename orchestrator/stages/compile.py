@@ -29,6 +29,7 @@ from orchestrator.pulsar2.failures import AxmodelState, compile_error, diagnose
 from orchestrator.pulsar2.header import UNKNOWN_HARDWARE, read_header
 from orchestrator.pulsar2.log import BuildFacts, LogReader
 from orchestrator.pulsar2.preflight import preflight, preflight_rows, refuse
+from orchestrator.pulsar2.terminal import as_written
 from orchestrator.seams import Bench, Progress
 
 
@@ -151,9 +152,9 @@ def _build(order: Order, config: Mapping[str, Json], bench: Bench) -> Made:
 
 def _keep_line(stream: IO[str], reader: LogReader, progress: Progress, line: str) -> None:
     """Put a line into the log at once, and show what the build is at."""
-    stream.write(line + "\n")
+    stream.write(as_written(line))
     stream.flush()
-    for step in reader.feed_line(line):
+    for step in reader.feed(as_written(line)):
         progress.advance("compile", step.shown[:60], step.overall, 1.0)
 
 
