@@ -1,4 +1,4 @@
-"""Options → one implementation per seam."""
+"""Options → one implementation per seam; a backend is imported when it is asked for."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.actions import Workshop
-from orchestrator.backends.docker_toolchain import DockerToolchain, documented
-from orchestrator.backends.engines import DaskEngine, ThreadEngine
-from orchestrator.backends.fabric_connect import FabricConnect
 from orchestrator.backends.fsspec_blobs import FsspecBlobs
 from orchestrator.backends.limited_toolchain import LimitedToolchain
 from orchestrator.backends.local_toolchain import LocalToolchain
@@ -22,8 +20,11 @@ from orchestrator.domain import ToolchainSpec
 from orchestrator.errors import ConfigError
 from orchestrator.inventory import Inventory, load_inventory
 from orchestrator.known_images import KnownImages
-from orchestrator.pipeline import Crew
 from orchestrator.seams import Engine, Progress, Toolchain
+
+if TYPE_CHECKING:
+    from orchestrator.backends.fabric_connect import FabricConnect
+    from orchestrator.pipeline import Crew
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ def make_toolchain(spec: ToolchainSpec, home: Path | None = None) -> Toolchain:
     An image runs as closed as was seen to work in `home`; else as the vendor documents it.
     """
     if spec.kind == "docker" and spec.image is not None:
+        from orchestrator.backends.docker_toolchain import DockerToolchain, documented
+
         isolation_of = KnownImages(home).isolation_of if home else documented
         return DockerToolchain(spec.name, spec.image, isolation_of)
     if spec.kind == "local":
@@ -118,6 +121,8 @@ def _stand_in(name: str) -> Toolchain:
 
 def make_engine(url: str | None) -> Engine:
     """Give threads, or the Dask cluster at `url`."""
+    from orchestrator.backends.engines import DaskEngine, ThreadEngine
+
     return DaskEngine(url) if url else ThreadEngine()
 
 
@@ -133,6 +138,8 @@ def make_workshop(
 
 def make_connect(place: Workplace) -> FabricConnect:
     """Give what opens boards; keys may be pinned in the inventory or stand in known_hosts."""
+    from orchestrator.backends.fabric_connect import FabricConnect
+
     return FabricConnect((place.home / "known_hosts", Path("~/.ssh/known_hosts").expanduser()))
 
 
@@ -140,6 +147,8 @@ def make_crew(
     place: Workplace, ledger: SqlLedger, engine_url: str | None, progress: Progress
 ) -> Crew:
     """Give what working on boards needs."""
+    from orchestrator.pipeline import Crew
+
     return Crew(
         connect=make_connect(place),
         engine=make_engine(engine_url),

@@ -4,16 +4,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .build import build
 from .config import merge, read_config
 from .console import MODULES
 from .failure import CodeException, ToolFailure, render
 from .protobuf_config import config_type
-from .run import Simulation, run
 from .schema import Option, Schema, load_schema, options
 from .toolversion import ToolVersion, load_version
+
+if TYPE_CHECKING:
+    from .run import Simulation
 
 _TRUE = {"1": True, "true": True, "True": True}
 _MODES = ("Reference", "NPUBackend")
@@ -47,8 +48,12 @@ def _run_command(argv: Sequence[str], version: ToolVersion) -> int:
         }
         kind = config_type(schema)
         config = read_config(Path(arguments.config), kind) if arguments.config else {}
+        from .build import build  # `version` does not wait for onnxruntime
+
         build(merge(kind, config, given), version)
     elif arguments.command == "run":
+        from .run import run
+
         run(_simulation(arguments))
     else:
         parser.print_help()
@@ -123,7 +128,9 @@ def _add_run(parser: argparse.ArgumentParser, version: ToolVersion) -> None:
         )
 
 
-def _simulation(arguments: argparse.Namespace) -> Simulation:
+def _simulation(arguments: argparse.Namespace) -> "Simulation":
+    from .run import Simulation
+
     if arguments.config:
         raise ToolFailure("NotImplementedError", "run --config is not simulated")
     return Simulation(

@@ -12,6 +12,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from containers.pulsar2_sim.run import fused_session
+
 if TYPE_CHECKING:
     from tests.unit.pulsar2_sim.conftest import Bench
 
@@ -109,3 +111,30 @@ def test_every_layer_of_a_segformer_is_analysed_and_checked(bench: Bench) -> Non
     assert set(found) | absorbed == nodes
     assert min(found.values()) > 0.9
     assert "check npu graph [subgraph_npu_0_b1] [classes], (1, 16, 24), int32 success" in ended.err
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch's exporter warns of itself
+def test_a_segformer_in_sixteen_bits_is_nearer_to_its_float_form(bench: Bench) -> None:
+    _save_model_and_samples(bench)
+    agreement = []
+    generator = np.random.default_rng(9)
+    feed = {"pixel_values": generator.normal(size=(1, 3, HEIGHT, WIDTH)).astype(np.float32)}
+    entry = bench.input_config(calibration_mean=[], calibration_std=[])
+    for wide in (
+        {},
+        {"highest_mix_precision": True, "transformer_opt_level": 1, "enable_smooth_quant": True},
+    ):
+        quant = {"input_configs": [entry]} | wide
+        ended = bench.build(bench.config(input_processors=[], quant=quant))
+        assert ended.code == 0, ended.err
+        tensors = onnx.load(bench.axmodel).graph.initializer
+        params = next(bytes(t.raw_data) for t in tensors if t.name == "npu_params")
+        found = [
+            fused_session(model).run(None, feed)[0]
+            for model in (params, (bench.folder / "model.onnx").read_bytes())
+        ]
+        agreement.append(float(np.mean(found[0] == found[1])))
+
+    assert agreement[0] < agreement[1]
+    assert agreement[1] > 0.97
