@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -137,3 +138,10 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         links = (link.partition("#")[0] for link in _LINK.findall(page.read_text()))
         waiting += [(page.parent / link).resolve() for link in links if ":" not in link]
     assert [str(page.relative_to(ROOT)) for page in PAGES if page not in reached] == []
+
+
+def test_the_floors_in_the_architecture_are_those_that_are_checked() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (floors,) = (one["layers"] for one in contracts["contracts"] if one["type"] == "layers")
+    text = (DOCS / "explanation" / "architecture.md").read_text()
+    assert "```text\n" + "\n".join(floors) + "\n```" in text
