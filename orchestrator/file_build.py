@@ -12,8 +12,8 @@ from orchestrator.hashing import sha256_file, sha256_files
 from orchestrator.kept_facts import compile_facts, compile_outputs, show_worst_layers
 from orchestrator.onnx_graph import external_files
 from orchestrator.plan import files_wanted
-from orchestrator.pulsar2.config_file import read_config
-from orchestrator.pulsar2.config_staging import StagedConfig, stage_config
+from orchestrator.pulsar2.config.file import read_config
+from orchestrator.pulsar2.config.staging import StagedConfig, stage_config
 from orchestrator.seams import Bench
 from orchestrator.stages.compile import Order, compile_files
 

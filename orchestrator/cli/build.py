@@ -27,7 +27,7 @@ from orchestrator.overrides import Overrides
 if TYPE_CHECKING:
     from orchestrator.building import Built
     from orchestrator.domain import Json
-    from orchestrator.pulsar2.config_file import ConfigText
+    from orchestrator.pulsar2.config.file import ConfigText
 
 IterationsOption = Annotated[
     int | None, typer.Option("--iterations", min=1, help="Timed inferences per board.")
@@ -133,7 +133,7 @@ def build(
 def _read_config(config: Path | None, onnx: Path | None) -> ConfigText | None:
     """Read the build config, if one is named. Raises ConfigError."""
     from orchestrator.errors import ConfigError
-    from orchestrator.pulsar2.config_file import read_config
+    from orchestrator.pulsar2.config.file import read_config
 
     if config is not None:
         return read_config(config)
@@ -145,7 +145,7 @@ def _read_config(config: Path | None, onnx: Path | None) -> ConfigText | None:
 def _with_config(job: Job, text: ConfigText) -> Job:
     """Put a build config over the job's recipe, and say what was left out of it."""
     from orchestrator.cli.console import progress
-    from orchestrator.pulsar2.config_overlay import overlay
+    from orchestrator.pulsar2.config.overlay import overlay
     from orchestrator.wiring import make_toolchain
 
     with progress() as shown:

@@ -63,8 +63,8 @@ def _config(file: Path | None, calibration: Path | None, version: str) -> dict[s
     if file is None:
         return {} if calibration is None else {"quant": {"input_configs": [_entry(calibration)]}}
     from orchestrator.errors import ConfigError
-    from orchestrator.pulsar2.config_codec import config_from_json, config_to_json
-    from orchestrator.pulsar2.config_file import read_config
+    from orchestrator.pulsar2.config.codec import config_from_json, config_to_json
+    from orchestrator.pulsar2.config.file import read_config
     from orchestrator.pulsar2.preflight.config import rows_at
 
     text = read_config(file)

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from typing import cast
 
 from orchestrator.domain import Json, Recipe, Target
-from orchestrator.pulsar2.config_codec import config_from_json, config_to_json
-from orchestrator.pulsar2.config_origin import Origin
-from orchestrator.pulsar2.config_types import (
+from orchestrator.pulsar2.config.codec import config_from_json, config_to_json
+from orchestrator.pulsar2.config.origin import Origin
+from orchestrator.pulsar2.config.types import (
     BuildConfig,
     CompilerConfig,
     InputProcessor,
     InputQuantConfig,
     QuantConfig,
 )
-from orchestrator.pulsar2.config_values import AnalysisMethod, CalibrationMethod, Hardware, NpuMode
+from orchestrator.pulsar2.config.values import AnalysisMethod, CalibrationMethod, Hardware, NpuMode
 from orchestrator.pulsar2.targets import check_target
 from orchestrator.pulsar2.versions import newest_version
 

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from orchestrator.domain import Target, ToolchainIdentity
 from orchestrator.file_build import FileBuild
-from orchestrator.pulsar2.config_staging import StagedConfig
+from orchestrator.pulsar2.config.staging import StagedConfig
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator.domain import Json
-from orchestrator.pulsar2.config_values import (
+from orchestrator.pulsar2.config.quant_types import InputQuantConfig, LayerConfig, QuantConfig
+from orchestrator.pulsar2.config.values import (
     Axes,
     CheckMode,
     Cosine,
@@ -40,7 +41,6 @@ from orchestrator.pulsar2.config_values import (
     TensorFormat,
     Texts,
 )
-from orchestrator.pulsar2.quant_types import InputQuantConfig, LayerConfig, QuantConfig
 
 __all__ = [
     "BuildConfig",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.domain import Target
-from orchestrator.pulsar2.config_origin import Origin, below
-from orchestrator.pulsar2.config_types import (
+from orchestrator.pulsar2.config.origin import Origin, below
+from orchestrator.pulsar2.config.types import (
     BuildConfig,
     CompilerConfig,
     ConstProcessor,

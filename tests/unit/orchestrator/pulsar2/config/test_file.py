@@ -6,8 +6,8 @@ import pytest
 
 from orchestrator.domain import Json
 from orchestrator.errors import ConfigError
-from orchestrator.pulsar2.config_codec import config_from_json
-from orchestrator.pulsar2.config_file import read_config
+from orchestrator.pulsar2.config.codec import config_from_json
+from orchestrator.pulsar2.config.file import read_config
 
 DATA: dict[str, Json] = {
     "npu_mode": "NPU1",

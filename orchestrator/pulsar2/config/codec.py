@@ -16,10 +16,10 @@ from typing import cast
 
 from orchestrator.domain import Json
 from orchestrator.errors import ConfigError
-from orchestrator.pulsar2.config_origin import Origin, below
-from orchestrator.pulsar2.config_plan import Plan, camel_case, places_of, plans_of
-from orchestrator.pulsar2.config_rules import check_rules
-from orchestrator.pulsar2.config_types import BuildConfig
+from orchestrator.pulsar2.config.origin import Origin, below
+from orchestrator.pulsar2.config.plan import Plan, camel_case, places_of, plans_of
+from orchestrator.pulsar2.config.rules import check_rules
+from orchestrator.pulsar2.config.types import BuildConfig
 from orchestrator.pulsar2.versions import VersionFacts, facts_of, newest_version, version_table
 
 _WHOLE = re.compile(r"[-+]?\d{1,20}")

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from orchestrator.domain import Json, Recipe, Target
 from orchestrator.pulsar2.build_config import merge
-from orchestrator.pulsar2.config_codec import config_from_json, config_to_json
-from orchestrator.pulsar2.config_file import ConfigText
-from orchestrator.pulsar2.config_origin import below
-from orchestrator.pulsar2.config_types import BuildConfig, CompilerConfig, QuantConfig
+from orchestrator.pulsar2.config.codec import config_from_json, config_to_json
+from orchestrator.pulsar2.config.file import ConfigText
+from orchestrator.pulsar2.config.origin import below
+from orchestrator.pulsar2.config.types import BuildConfig, CompilerConfig, QuantConfig
 
 #: The recipe says what is built, from what, and where it goes.
 _RECIPES = ("input", "output_dir", "output_name", "work_dir", "model_type", "input_shapes")

@@ -8,8 +8,8 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
 
-from orchestrator.pulsar2.config_limits import Limit, Numbers
-from orchestrator.pulsar2.config_types import BuildConfig
+from orchestrator.pulsar2.config.limits import Limit, Numbers
+from orchestrator.pulsar2.config.types import BuildConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import pytest
 from orchestrator.domain import Json, Recipe
 from orchestrator.errors import ConfigError
 from orchestrator.pulsar2.build_config import build_config
-from orchestrator.pulsar2.config_file import ConfigText, read_config
-from orchestrator.pulsar2.config_overlay import overlay
+from orchestrator.pulsar2.config.file import ConfigText, read_config
+from orchestrator.pulsar2.config.overlay import overlay
 
 
 def text(folder: Path, **keys: Json) -> ConfigText:

@@ -6,8 +6,8 @@ import pytest
 
 from orchestrator.domain import Json, Target
 from orchestrator.errors import ConfigError
-from orchestrator.pulsar2.config_codec import config_from_json
-from orchestrator.pulsar2.config_staging import stage_config
+from orchestrator.pulsar2.config.codec import config_from_json
+from orchestrator.pulsar2.config.staging import stage_config
 
 
 def made(folder: Path, *names: str) -> None:

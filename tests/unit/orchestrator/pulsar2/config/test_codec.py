@@ -7,16 +7,16 @@ import pytest
 
 from orchestrator.domain import Json, Target
 from orchestrator.errors import ConfigError
-from orchestrator.pulsar2.config_codec import config_from_json, config_to_json
-from orchestrator.pulsar2.config_file import read_config
-from orchestrator.pulsar2.config_origin import Origin
-from orchestrator.pulsar2.config_plan import plans_of
-from orchestrator.pulsar2.config_rules import target_of
-from orchestrator.pulsar2.config_types import BuildConfig, CompilerConfig, LayerConfig, QuantConfig
+from orchestrator.pulsar2.config.codec import config_from_json, config_to_json
+from orchestrator.pulsar2.config.file import read_config
+from orchestrator.pulsar2.config.origin import Origin
+from orchestrator.pulsar2.config.plan import plans_of
+from orchestrator.pulsar2.config.rules import target_of
+from orchestrator.pulsar2.config.types import BuildConfig, CompilerConfig, LayerConfig, QuantConfig
 from orchestrator.pulsar2.versions import version_table
 
 #: The vendor's published configs, and one with every key there is.
-PUBLISHED = sorted((Path(__file__).parent / "configs").glob("*.json"))
+PUBLISHED = sorted((Path(__file__).parent / "published").glob("*.json"))
 
 
 def one(path: str, value: Json) -> dict[str, Json]:

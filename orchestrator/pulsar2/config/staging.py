@@ -8,10 +8,10 @@ from pathlib import Path
 
 from orchestrator.domain import Json, Target
 from orchestrator.pulsar2.build_config import MODEL
-from orchestrator.pulsar2.config_codec import config_from_json, config_to_json
-from orchestrator.pulsar2.config_origin import Origin, below
-from orchestrator.pulsar2.config_rules import target_of
-from orchestrator.pulsar2.config_types import (
+from orchestrator.pulsar2.config.codec import config_from_json, config_to_json
+from orchestrator.pulsar2.config.origin import Origin, below
+from orchestrator.pulsar2.config.rules import target_of
+from orchestrator.pulsar2.config.types import (
     BuildConfig,
     CompilerConfig,
     ConstProcessor,

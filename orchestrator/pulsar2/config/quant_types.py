@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.pulsar2.config_values import (
+from orchestrator.pulsar2.config.values import (
     AnalysisMethod,
     AnalysisMode,
     BiasType,

@@ -11,8 +11,8 @@ import yaml
 
 from orchestrator.domain import Json
 from orchestrator.errors import ConfigError
-from orchestrator.pulsar2.config_origin import Origin, below
-from orchestrator.pulsar2.relaxed_json import read_relaxed_json
+from orchestrator.pulsar2.config.origin import Origin, below
+from orchestrator.pulsar2.config.relaxed_json import read_relaxed_json
 
 #: An alias may stand for much; a config of this many values is an accident or an attack.
 _MOST_VALUES = 200_000

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.domain import Json
 from orchestrator.errors import ConfigError
-from orchestrator.pulsar2.config_origin import below
+from orchestrator.pulsar2.config.origin import below
 
 _TOKEN = re.compile(
     r"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from orchestrator.pulsar2.config_limits import Above, Fits, Length, Numbers, Within
+from orchestrator.pulsar2.config.limits import Above, Fits, Length, Numbers, Within
 
 ModelType = Annotated[Literal["ONNX", "QuantAxModel", "QuantONNX"], Numbers((0, 1, 3))]
 #: The numbers of the later ones are not published.
