@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from containers.pulsar2_sim.run import fused_session
-from containers.pulsar2_sim.stepping import unfused_session
 
 if TYPE_CHECKING:
     from tests.unit.pulsar2_sim.conftest import Bench
@@ -239,95 +238,3 @@ def test_an_entry_that_makes_no_sense_is_refused(net: Bench, entry: Quant, messa
     assert ended.code == 1
     assert message in ended.last_line
     assert "quant.layer_configs[0]" in ended.last_line
-
-
-def test_highest_mix_precision_makes_every_activation_u16(net: Bench) -> None:
-    _build(net)
-    narrow = _error(net)
-
-    _build(net, highest_mix_precision=True)
-
-    reads = _reads(net)
-    assert {reads[name][0] for name in ("conv1", "conv2", "sum", "project", "last")} == {"U16"}
-    assert _error(net) < narrow / 2
-
-
-@pytest.mark.parametrize(("level", "kind"), [(0, "FP32"), (1, "U16"), (2, "U8")])
-def test_the_transformer_level_sets_the_type_of_the_softmax(
-    net: Bench, level: int, kind: str
-) -> None:
-    ended = net.build(_config(net, {"transformer_opt_level": level}))
-
-    assert ended.code == 0, ended.err
-    assert _reads(net)["softmax"] == [kind]
-    assert _made(net, "shares") == ("FP32" if level == 0 else kind)
-    assert f"Transformer optimize level: {level}" in ended.out
-
-
-def test_a_float_bias_stays_as_it_is(net: Bench) -> None:
-    _build(net, conv_bias_data_type="FP32")
-
-    assert _reads(net)["conv2"] == ["U8", "S8", "FP32"]
-
-
-def test_a_weak_channel_is_scaled_as_if_it_reached_the_threshold(net: Bench) -> None:
-    model = _net()
-    (weights,) = (t for t in model.graph.initializer if t.name == "w2")
-    array = numpy_helper.to_array(weights).copy()
-    array[0] = 1e-9
-    weights.CopyFrom(numpy_helper.from_array(array, "w2"))
-    onnx.save(model, net.folder / "model.onnx")
-
-    smallest = {}
-    for threshold in (1e-5, -1):
-        _build(net, refine_weight_threshold=threshold, conv_bias_data_type="FP32")
-        tensors = {t.name: numpy_helper.to_array(t) for t in _quantized(net).graph.initializer}
-        smallest[threshold] = float(tensors["conv2_weights_scale"][0]) * 127
-
-    assert smallest[1e-5] == pytest.approx(1e-5)
-    assert smallest[-1] < 1e-6
-
-
-SETTINGS: list[Quant] = [
-    {"layer_configs": [{"op_type": "Conv", "data_type": "U16"}]},
-    {"layer_configs": [{"op_type": "Conv", "data_type": "S16", "output_data_type": "U8"}]},
-    {"layer_configs": [{"op_types": ["Add", "Softmax"], "data_type": "FP32"}]},
-    {"layer_configs": [{"op_types": ["Transpose", "Relu"], "data_type": "S8"}]},
-    {"highest_mix_precision": True, "conv_bias_data_type": "FP32"},
-    {"transformer_opt_level": 1},
-    {"transformer_opt_level": 2},
-]
-
-
-@pytest.mark.parametrize("quant", SETTINGS)
-def test_fused_kernels_give_what_the_nodes_give_one_by_one(net: Bench, quant: Quant) -> None:
-    _build(net, **quant)
-
-    fused = fused_session(_runtime(net))
-    plain = unfused_session(onnx.load_model_from_string(_runtime(net)))
-    for array in _arrays():
-        quick, slow = (session.run(None, {"x": array})[0] for session in (fused, plain))
-        assert np.abs(quick - slow).max() <= 0.03 * np.abs(slow).max()
-
-
-@pytest.mark.parametrize("quant", SETTINGS)
-def test_the_same_settings_give_the_same_bytes(net: Bench, quant: Quant) -> None:
-    _build(net, **quant)
-    first = net.axmodel.read_bytes()
-
-    _build(net, **quant)
-
-    assert net.axmodel.read_bytes() == first
-
-
-@pytest.mark.parametrize("quant", SETTINGS)
-def test_every_layer_can_be_analysed_whatever_its_type(net: Bench, quant: Quant) -> None:
-    log = _build(net, precision_analysis=True, **quant)
-
-    table = net.folder / "out" / "quant" / "debug" / "precision_analysis_table.txt"
-    rows = [
-        line.strip("│").split("│")
-        for line in table.read_text(encoding="utf-8").splitlines()
-        if line.startswith("│")
-    ]
-    assert min(float(row[6]) for row in rows) > 0.98, log

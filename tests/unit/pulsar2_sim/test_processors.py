@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import pickle
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +16,6 @@ if TYPE_CHECKING:
     from tests.unit.pulsar2_sim.conftest import Bench
 
 SHAPE = (1, 3, 16, 24)
-MEAN, STD = [10.0, 20.0, 30.0], [40.0, 50.0, 60.0]
 
 
 def _image(shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -162,156 +158,6 @@ def test_a_bool_input_and_output_are_bytes_at_run_time(bench: Bench) -> None:
     turned = _infer(bench, np.array([[1, 0, 1, 1]], np.uint8))
     assert turned.dtype == np.uint8
     assert turned.tolist() == [[0, 1, 0, 0]]
-
-
-def _constant(bench: Bench, name: str) -> NDArray[np.generic]:
-    model = onnx.load(bench.folder / "out" / "frontend" / "optimized.onnx")
-    return next(numpy_helper.to_array(t) for t in model.graph.initializer if t.name == name)
-
-
-@pytest.mark.parametrize("suffix", ["", ".bin", ".npy", ".txt"])
-def test_a_constant_is_replaced(bench: Bench, suffix: str) -> None:
-    values = np.array([1.5, -2, 0.25, 4], np.float32)
-    path = bench.folder / f"bias{suffix}"
-    entry: dict[str, object] = {"name": "b2"}
-    entry |= {"data_path": str(path)} if suffix else {"data": values.tolist()}
-    if suffix == ".bin":
-        path.write_bytes(values.tobytes())
-    elif suffix == ".npy":
-        np.save(path, values)
-    elif suffix == ".txt":
-        np.savetxt(path, values)
-
-    _build(bench, const_processors=[entry])
-
-    assert np.array_equal(_constant(bench, "b2"), values)
-
-
-@pytest.mark.parametrize(
-    ("entry", "message"),
-    [
-        ({"name": "b3", "data": [1]}, "[b3] of const_processors is not in the model, near are b2"),
-        ({"name": "b2", "data": [1, 2]}, "[b2] gives 2 value(s), it takes 4: float32 (4,)"),
-        ({"name": "b2", "data_path": "values.csv"}, "values.csv is none of .bin, .npy, .txt"),
-        ({"name": "b2", "data_path": "/none.npy"}, "FileNotFoundError: /none.npy"),
-    ],
-)
-def test_a_constant_that_cannot_be_replaced_is_refused(
-    bench: Bench, entry: dict[str, object], message: str
-) -> None:
-    assert message in _refused(bench, const_processors=[entry])
-
-
-def _pooled(path: Path) -> None:
-    """Give a pool whose height depends on its ceil_mode, and a Flatten behind it."""
-    nodes = [
-        helper.make_node(
-            "MaxPool", ["pixel_values"], ["p"], name="pool", kernel_shape=[3, 3], strides=[2, 2]
-        ),
-        helper.make_node("Relu", ["p"], ["r"], name="act"),
-        helper.make_node("Flatten", ["r"], ["classes"], name="flat"),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "pooled",
-        [helper.make_tensor_value_info("pixel_values", 1, list(SHAPE))],
-        [helper.make_tensor_value_info("classes", 1, [1, 231])],
-    )
-    opset = helper.make_opsetid("", 13)
-    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
-
-
-@pytest.mark.parametrize("field", ["op_processors", "quant_op_processors"])
-def test_an_attribute_is_patched(bench: Bench, field: str) -> None:
-    _pooled(bench.folder / "model.onnx")
-    image = _image((1, 16, 24, 3))
-    _build(bench)
-    plain = _infer(bench, image)
-
-    _build(bench, **{field: [{"op_name": "pool", "attrs": {"ceil_mode": 1}}]})
-
-    patched = _infer(bench, image)
-    assert (plain.shape, patched.shape) == ((1, 231), (1, 288))
-
-
-def test_op_processors_are_in_the_rewritten_model_and_quant_op_processors_are_not(
-    bench: Bench,
-) -> None:
-    _pooled(bench.folder / "model.onnx")
-    found = {}
-    for field in ("op_processors", "quant_op_processors"):
-        _build(bench, **{field: [{"op_name": "flat", "attrs": {"shape": [0, 3, 77]}}]})
-        assert _infer(bench, _image((1, 16, 24, 3))).shape == (1, 3, 77)
-        nodes = onnx.load(bench.folder / "out" / "frontend" / "optimized.onnx").graph.node
-        found[field] = nodes[-1].op_type
-
-    assert found == {"op_processors": "Reshape", "quant_op_processors": "Flatten"}
-
-
-@pytest.mark.parametrize(
-    ("entry", "message"),
-    [
-        ({"op_name": "pol", "attrs": {}}, "'[pol] of op_processors is not in the model, near are"),
-        ({"op_name": "pool", "attrs": {"fmod": 0}}, "op MaxPool attr fmod does not exist"),
-        ({"op_name": "pool", "attrs": {"ceil_mode": 0.5}}, "0.5 is no integer"),
-    ],
-)
-def test_an_attribute_that_cannot_be_patched_is_refused(
-    bench: Bench, entry: dict[str, object], message: str
-) -> None:
-    _pooled(bench.folder / "model.onnx")
-
-    assert message in _refused(bench, op_processors=[entry])
-
-
-def _objects(bench: Bench, held: object) -> None:
-    buffer = io.BytesIO()
-    np.save(buffer, np.array(held, dtype=object), allow_pickle=True)
-    bench.write_tar({"0.npy": buffer.getvalue()})
-
-
-def _with_objects(bench: Bench) -> dict[str, object]:
-    entry = bench.input_config(tensor_name="DEFAULT", calibration_format="NumpyObject")
-    return {"quant": {"input_configs": [entry]}}
-
-
-def test_a_dict_of_arrays_calibrates_as_its_arrays_do(bench: Bench) -> None:
-    array = np.random.default_rng(4).normal(size=SHAPE).astype(np.float32)
-    bench.write_tar({"0.npy": bench.npy(array)})
-    _build(bench)
-    plain = bench.axmodel.read_bytes()
-    _objects(bench, {"pixel_values": array, "other": np.zeros(3)})
-
-    _build(bench, **_with_objects(bench))
-
-    assert bench.axmodel.read_bytes() == plain
-
-
-def test_a_dict_without_the_input_is_refused(bench: Bench) -> None:
-    _objects(bench, {"images": np.zeros(SHAPE, np.float32)})
-
-    assert "has no [pixel_values], it has ['images']" in _refused(bench, **_with_objects(bench))
-
-
-class _Evil:
-    """Writes a file when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
-        return (Path.touch, (self._path,))
-
-
-def test_a_dict_that_would_run_code_is_refused(bench: Bench) -> None:
-    touched = bench.folder / "touched"
-    _objects(bench, {"pixel_values": _Evil(touched)})
-    pickle.dumps(_Evil(touched))  # it can be pickled: only reading it is the danger
-
-    message = _refused(bench, **_with_objects(bench))
-
-    assert "a pickle that asks for pathlib" in message
-    assert not touched.exists()
 
 
 def test_the_same_processors_give_the_same_bytes(bench: Bench) -> None:
