@@ -32,6 +32,8 @@ START_S = 30.0
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment() -> Iterator[None]:
     """Keep what the caller has set for orch, and the model hub, out of every test."""
+    # Who starts pytest in the background of a shell has Ctrl-C ignored, and so would all it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("ORCH_") and name != MISSING]:
             patch.delenv(name)
