@@ -1,13 +1,58 @@
-"""Three boards in containers with OpenSSH, as a lab would list them in its inventory."""
+"""Three boards in containers as a lab would list them; a model with a vendor's config."""
 
 from __future__ import annotations
 
+import io
+import os
+import subprocess
+import sys
+import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper, save
+from PIL import Image
 
 from orchestrator.domain import Board
+
+ORCH = Path(sys.executable).with_name("orch")
+INVENTORY = """\
+boards:
+  sim-01: {simulated: true}
+fleets:
+  sim: {boards: [sim-01], recipe: segformer-tiny, toolchain: sim}
+"""
+CONFIG = """\
+{
+  // as a vendor publishes it
+  "npu_mode": "NPU1",
+  "quant": {
+    "input_configs": [
+      {
+        "tensor_name": "input",
+        "calibration_dataset": "./dataset/images.tar",
+        "calibration_size": 8,
+        "calibration_mean": [103.9, 116.8, 123.7],
+        "calibration_std": [58.0, 58.0, 58.0]
+      }
+    ],
+    "calibration_method": "MinMax"
+  },
+  "input_processors": [
+    {
+      "tensor_name": "input",
+      "tensor_format": "BGR",
+      "src_format": "BGR",
+      "src_dtype": "U8",
+      "src_layout": "NHWC"
+    }
+  ]
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -18,3 +63,53 @@ def container_boards(
     with ExitStack() as stack:
         boards = [stack.enter_context(board_container()) for _ in range(3)]
         yield tuple(sorted(boards, key=lambda board: board.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A folder with an inventory, a model, its config and its calibration images."""
+
+    folder: Path
+
+    def orch(self, *argv: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [str(ORCH), *argv],
+            cwd=self.folder,
+            env=os.environ | {"HF_HUB_OFFLINE": "1", "COLUMNS": "200"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    (tmp_path / "inventory.yaml").write_text(INVENTORY)
+    (tmp_path / "config.json").write_text(CONFIG)
+    noise = np.random.default_rng(1)
+    weights = numpy_helper.from_array(noise.normal(size=(4, 3, 3, 3)).astype(np.float32), "w")
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["input", "w"], ["c"], pads=[1, 1, 1, 1]),
+            helper.make_node("Relu", ["c"], ["output"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 16, 16])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 4, 16, 16])],
+        [weights],
+    )
+    opset = [helper.make_opsetid("", 13)]
+    save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "model.onnx")
+    (tmp_path / "dataset").mkdir()
+    with tarfile.open(tmp_path / "dataset" / "images.tar", "w") as tar:
+        for index in range(8):
+            png = io.BytesIO()
+            Image.fromarray(noise.integers(0, 255, (20, 20, 3), dtype=np.uint8)).save(png, "PNG")
+            entry = tarfile.TarInfo(f"{index}.png")
+            entry.size = png.tell()
+            png.seek(0)
+            tar.addfile(entry, png)
+    return Desk(tmp_path)
