@@ -32,8 +32,10 @@ START_S = 30.0
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment() -> Iterator[None]:
     """Keep what the caller has set for orch, and the model hub, out of every test."""
-    # Who starts pytest in the background of a shell has Ctrl-C ignored, and so would all it starts.
+    # In the background of a shell or under nohup these are ignored, and so would all be that is
+    # started here.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("ORCH_") and name != MISSING]:
             patch.delenv(name)
