@@ -13,13 +13,7 @@ from orchestrator.checkpoint import FoundCheckpoint
 from orchestrator.domain import ActionRecord, Json, Recipe, ToolchainIdentity
 from orchestrator.errors import ConfigError
 from orchestrator.images import load_images
-from orchestrator.kept_facts import (
-    check_facts,
-    compile_facts,
-    compile_outputs,
-    megabytes,
-    show_worst_layers,
-)
+from orchestrator.kept_facts import check_facts, keep_build, megabytes
 from orchestrator.plan import check_wanted, compile_wanted, export_wanted, optimize_wanted
 from orchestrator.release import evaluation_images
 from orchestrator.seams import Bench, Blobs, Progress, Toolchain
@@ -63,11 +57,13 @@ class Task:
     run_id: str
 
 
-def _do(task: Task, wanted: Wanted, make: Callable[[Path], Produced]) -> tuple[ActionRecord, bool]:
-    """Have an action, and say how it went."""
-    action, hit = task.shop.cache.do(wanted, task.run_id, task.shop.progress, make)
+def do(
+    shop: Workshop, run_id: str, wanted: Wanted, make: Callable[[Path], Produced]
+) -> tuple[ActionRecord, bool]:
+    """Have an action, say how it went, and give it with whether it was there already."""
+    action, hit = shop.cache.do(wanted, run_id, shop.progress, make)
     how = "cached" if hit else f"done in {action.seconds:.1f} s"
-    task.shop.progress.event(wanted.stage, f"{how}: {action.facts.get('summary')}")
+    shop.progress.event(wanted.stage, f"{how}: {action.facts.get('summary')}")
     return action, hit
 
 
@@ -95,7 +91,7 @@ def export_action(task: Task) -> tuple[ActionRecord, bool]:
         return Produced({"onnx": done.path}, facts)
 
     wanted = export_wanted(recipe, sources.checkpoint, sources.evaluation)
-    return _do(task, wanted, make)
+    return do(shop, task.run_id, wanted, make)
 
 
 def optimize_action(task: Task, exported: ActionRecord) -> tuple[ActionRecord, bool]:
@@ -124,7 +120,7 @@ def optimize_action(task: Task, exported: ActionRecord) -> tuple[ActionRecord, b
         return Produced({"onnx": done.path, "reference": done.reference}, facts)
 
     wanted = optimize_wanted(recipe, source, sources.evaluation)
-    return _do(task, wanted, make)
+    return do(shop, task.run_id, wanted, make)
 
 
 def compile_action(task: Task, optimized: ActionRecord) -> tuple[ActionRecord, bool]:
@@ -139,12 +135,11 @@ def compile_action(task: Task, optimized: ActionRecord) -> tuple[ActionRecord, b
         with shop.blobs.open(source) as onnx:
             bench = Bench(shop.toolchain, sources.toolchain, shop.progress, folder, log)
             done = compile_model(recipe, onnx, images, bench)
-        facts = compile_facts(done.made, sources.toolchain, log)
-        show_worst_layers(done.made, shop.progress)
-        return Produced({"sidecar": done.sidecar, **compile_outputs(done.made, log)}, facts)
+        kept = keep_build(done.made, bench)
+        return Produced({"sidecar": done.sidecar, **kept.files}, kept.facts)
 
     wanted = compile_wanted(recipe, source, sources.calibration, sources.toolchain)
-    return _do(task, wanted, make)
+    return do(shop, task.run_id, wanted, make)
 
 
 def check_action(
@@ -165,7 +160,7 @@ def check_action(
         return Produced({"class_maps": done.class_maps, "log": log}, facts)
 
     wanted = check_wanted(recipe, onnx, axmodel, sources.evaluation, sources.toolchain)
-    return _do(task, wanted, make)
+    return do(shop, task.run_id, wanted, make)
 
 
 def op_rows(before: Mapping[str, int], after: Mapping[str, int]) -> list[tuple[str, str, str]]:

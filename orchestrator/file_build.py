@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.actions import Workshop
-from orchestrator.cache import Explanation, Produced, Wanted
+from orchestrator.actions import Workshop, do
+from orchestrator.cache import Produced, Wanted
 from orchestrator.domain import ActionRecord, ToolchainIdentity
 from orchestrator.hashing import sha256_file, sha256_files
-from orchestrator.kept_facts import compile_facts, compile_outputs, show_worst_layers
+from orchestrator.kept_facts import keep_build
 from orchestrator.onnx_graph import external_files
 from orchestrator.plan import files_wanted
 from orchestrator.pulsar2.config.file import read_config
@@ -20,20 +21,18 @@ from orchestrator.stages.compile import Order, compile_files
 
 @dataclass(frozen=True, slots=True)
 class FileBuild:
-    """What is built; `name` is what messages and the ledger call it."""
+    """What is built.
+
+    Attributes:
+        name: what messages and the ledger call it.
+        files: every file but the model, by its place in the work folder.
+    """
 
     name: str
     staged: StagedConfig
+    files: Mapping[str, Path]
     identity: ToolchainIdentity
     timeout_s: float
-
-    @property
-    def files(self) -> dict[str, Path]:
-        """Give every file but the model, by its place in the work folder."""
-        folder = self.staged.model.absolute().parent
-        data = external_files(self.staged.model)
-        beside = {f"input/{path.relative_to(folder).as_posix()}": path for path in data}
-        return beside | dict(self.staged.files)
 
     @property
     def wanted(self) -> Wanted:
@@ -59,7 +58,15 @@ def open_file_build(
     """
     text = read_config(config)
     staged = stage_config(text.data, Path.cwd(), identity.version, text.origin, onnx)
-    return FileBuild(config.stem, staged, identity, timeout_s)
+    return FileBuild(config.stem, staged, files_of(staged), identity, timeout_s)
+
+
+def files_of(staged: StagedConfig) -> dict[str, Path]:
+    """Give what the config names and what lies beside the model, by place in the work folder."""
+    folder = staged.model.absolute().parent
+    data = external_files(staged.model)
+    beside = {f"input/{path.relative_to(folder).as_posix()}": path for path in data}
+    return beside | dict(staged.files)
 
 
 def build_files(work: FileBuild, shop: Workshop, run_id: str) -> tuple[ActionRecord, bool]:
@@ -71,19 +78,9 @@ def build_files(work: FileBuild, shop: Workshop, run_id: str) -> tuple[ActionRec
         bench = Bench(shop.toolchain, work.identity, shop.progress, folder, log)
         order = Order(work.name, staged.target, work.timeout_s)
         done = compile_files(order, staged.model, staged.config, work.files, bench)
-        facts = compile_facts(done, work.identity, log)
-        show_worst_layers(done, shop.progress)
-        return Produced(compile_outputs(done, log), facts)
+        return keep_build(done, bench)
 
-    action, hit = shop.cache.do(work.wanted, run_id, shop.progress, make)
-    how = "cached" if hit else f"done in {action.seconds:.1f} s"
-    shop.progress.event("compile", f"{how}: {action.facts.get('summary')}")
-    return action, hit
-
-
-def explain_files(work: FileBuild, shop: Workshop) -> Explanation:
-    """Say whether it would be a hit."""
-    return shop.cache.explain(work.wanted)
+    return do(shop, run_id, work.wanted, make)
 
 
 def _hash(path: Path) -> str:

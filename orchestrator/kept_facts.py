@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
+from orchestrator.cache import Produced
 from orchestrator.domain import Json, ToolchainIdentity
 from orchestrator.hashing import as_json
 from orchestrator.pulsar2.precision import (
@@ -14,13 +16,27 @@ from orchestrator.pulsar2.precision import (
     read_precision_table,
     worst,
 )
-from orchestrator.seams import Progress
+from orchestrator.seams import Bench
 from orchestrator.stages.check import Checked
 from orchestrator.stages.compile import Made
 
 
-def compile_facts(done: Made, made_by: ToolchainIdentity, log: Path) -> dict[str, Json]:
-    """Give what is worth keeping of a build."""
+def keep_build(done: Made, bench: Bench) -> Produced:
+    """Give what is kept of a build, and show the layers least like the float model's.
+
+    There are such layers where precision analysis was on: the ten worst.
+    """
+    files = {"axmodel": done.axmodel, "log": bench.log}
+    layers: tuple[LayerPrecision, ...] = ()
+    if done.precision is not None:
+        files["precision"] = done.precision
+        layers = worst(read_precision_table(done.precision.read_text(encoding="utf-8")))
+        rows = display_rows(layers)
+        bench.progress.table("Layers least like the float model", HEADER, rows)
+    return Produced(files, _build_facts(done, layers, bench))
+
+
+def _build_facts(done: Made, layers: Sequence[LayerPrecision], bench: Bench) -> dict[str, Json]:
     header = done.header
     simulated = ", SIMULATED" if header.simulated else ""
     return {
@@ -30,7 +46,7 @@ def compile_facts(done: Made, made_by: ToolchainIdentity, log: Path) -> dict[str
         "npu_mode": header.target.npu_mode,
         "pulsar2_version": header.pulsar2_version,
         "pulsar2_commit": header.pulsar2_commit,
-        "toolchain_digest": made_by.digest,
+        "toolchain_digest": bench.identity.digest,
         "simulated": header.simulated,
         "macs": done.facts.macs,
         "max_cycle": done.facts.max_cycle,
@@ -39,28 +55,9 @@ def compile_facts(done: Made, made_by: ToolchainIdentity, log: Path) -> dict[str
         "quantized_ops": done.facts.quantized_ops,
         "warnings": list(done.facts.warnings),
         "phase_seconds": {str(phase): round(s, 3) for phase, s in done.facts.phase_seconds},
-        "worst_layers": [_layer(one) for one in worst_layers(done)],
-        "log": str(log),
+        "worst_layers": [_layer(one) for one in layers],
+        "log": str(bench.log),
     }
-
-
-def worst_layers(done: Made) -> tuple[LayerPrecision, ...]:
-    """Give the ten layers least like the float model's, where precision analysis was on."""
-    if done.precision is None:
-        return ()
-    return worst(read_precision_table(done.precision.read_text(encoding="utf-8")))
-
-
-def show_worst_layers(done: Made, progress: Progress) -> None:
-    """Show them as a table."""
-    if layers := worst_layers(done):
-        progress.table("Layers least like the float model", HEADER, display_rows(layers))
-
-
-def compile_outputs(done: Made, log: Path) -> dict[str, Path]:
-    """Give the files that are kept, by role."""
-    precision = {} if done.precision is None else {"precision": done.precision}
-    return {"axmodel": done.axmodel, "log": log, **precision}
 
 
 def _layer(one: LayerPrecision) -> Json:

@@ -78,10 +78,7 @@ def build(config: Mapping[str, Json], version: ToolVersion) -> None:
     strike(fault, "parse")
     console.say(f"{len(sources[0].files)} File(s) Loaded.")
     optimized = _front_end(plan, model)
-    patched = onnx.ModelProto()
-    patched.CopyFrom(optimized)
-    patched = patch_operators(patched, config, "quant_op_processors")
-    quantized = _quantize(plan, patched, sources, version, fault)
+    quantized = _quantize(plan, _patched(optimized, config), sources, version, fault)
     samples = Samples(sources)
     if wants_front_end_check(config):
         check_front_end(optimized, model, samples[0])
@@ -127,6 +124,13 @@ def _front_end(plan: Plan, model: onnx.ModelProto) -> onnx.ModelProto:
     path.write_bytes(as_bytes(optimized))
     console.log("INFO", "yamain.command.build:quant:806", f"save optimized onnx to [{path}]")
     return optimized
+
+
+def _patched(optimized: onnx.ModelProto, config: Mapping[str, Json]) -> onnx.ModelProto:
+    """Give the copy that is quantized; the float model is left as it is."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(optimized)
+    return patch_operators(copy, config, "quant_op_processors")
 
 
 def _quantize(

@@ -13,7 +13,7 @@ from orchestrator.cli.options import open_ledger
 from orchestrator.cli.runs import ended, new_run, recorded
 from orchestrator.errors import ConfigError
 from orchestrator.explain import in_words
-from orchestrator.file_build import build_files, explain_files, open_file_build
+from orchestrator.file_build import build_files, open_file_build
 from orchestrator.pulsar2.build_config import build_argv
 from orchestrator.wiring import make_workshop, open_workplace
 
@@ -81,7 +81,7 @@ def build_file(asked: Asked, *, dry_run: bool, json: bool) -> None:
 
 def _print_plan(work: FileBuild, shop: Workshop, *, json: bool) -> None:
     """Print the very command and config, and what is copied to where."""
-    staged, explained = work.staged, explain_files(work, shop)
+    staged, explained = work.staged, shop.cache.explain(work.wanted)
     files = {place: str(path) for place, path in work.files.items()}
     if json:
         plan: dict[str, Json] = {

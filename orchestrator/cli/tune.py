@@ -23,7 +23,8 @@ from orchestrator.cli.runs import ended, new_run, recorded
 from orchestrator.overrides import Overrides
 
 if TYPE_CHECKING:
-    from orchestrator.tuning import Tried
+    from orchestrator.cli.options import Job
+    from orchestrator.tuning import Grid, Tried
 
 HEADER = (
     *("#", "npu_mode", "method", "smooth quant", "U16 layers"),
@@ -74,13 +75,10 @@ def tune(
     json: JsonOption = False,
 ) -> None:
     """Build a small grid of quantizations, check each, and show which are best."""
-    from orchestrator.cli.console import progress
     from orchestrator.domain import Target
     from orchestrator.errors import ConfigError
     from orchestrator.pulsar2.targets import check_target
-    from orchestrator.tuning import Grid, mark_best
-    from orchestrator.tuning import tune as try_all
-    from orchestrator.wiring import make_workshop
+    from orchestrator.tuning import Grid
 
     job = open_job(inventory, fleet, recipe, toolchain, Overrides(checkpoint, calibration, images))
     grid = Grid(
@@ -94,6 +92,19 @@ def tune(
     target = _where_to_write(recipe, output) if apply is not None else None
     if apply is not None and apply > len(grid.points()):
         raise ConfigError(f"--apply {apply}: the grid has {len(grid.points())} rows")
+    rows = _try_all(job, grid)
+    _print(job.recipe.name, rows, json=json)
+    if target is not None and apply is not None:
+        _write(recipe, rows[apply - 1], target)
+
+
+def _try_all(job: Job, grid: Grid) -> list[Tried]:
+    """Try every point, say how each went, and mark the best."""
+    from orchestrator.cli.console import progress
+    from orchestrator.tuning import mark_best
+    from orchestrator.tuning import tune as try_points
+    from orchestrator.wiring import make_workshop
+
     started = new_run("tune", job.fleet.name, job.recipe.name)
     tried: list[Tried] = []
     with (
@@ -102,14 +113,11 @@ def tune(
         recorded(ledger, started) as ending,
     ):
         shop = make_workshop(job.place, ledger, job.toolchain, shown)
-        for one in try_all(job.recipe, grid, shop, started.run_id):
+        for one in try_points(job.recipe, grid, shop, started.run_id):
             tried.append(one)
             shown.event("tune", f"{len(tried)} of {len(grid.points())}: {_in_words(one)}")
         ending.run = ended(started, 0)
-    rows = mark_best(tried)
-    _print(job.recipe.name, rows, json=json)
-    if target is not None and apply is not None:
-        _write(recipe, rows[apply - 1], target)
+    return mark_best(tried)
 
 
 def _where_to_write(recipe: str, output: Path | None) -> Path:

@@ -82,10 +82,6 @@ class LogReader:
         """Take what came, cut anywhere, and give the steps that it completes."""
         return [step for line in self._splitter.feed(chunk) if (step := self._see(line))]
 
-    def feed_line(self, line: str) -> list[Step]:
-        """Take a line that has lost its line feed."""
-        return self.feed(line + "\n")
-
     def close(self) -> list[Step]:
         """Take the end of the log: its last line may have none."""
         return [step for line in self._splitter.close() if (step := self._see(line))]

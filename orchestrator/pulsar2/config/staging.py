@@ -65,14 +65,9 @@ def stage_config(
     typed = config_from_json(config, version or newest_version(), origin)
     notes = [f"{key} is left out: orch decides it" for key in _DROPPED if getattr(typed, key)]
     shelf = _Shelf(base_dir, origin, {})
-    if onnx is not None:
-        model = onnx
-        if typed.input and typed.input != str(onnx):
-            notes.append(f"input is {onnx}, not {typed.input}")
-    elif typed.input:
-        model = shelf.find("input", typed.input, Path.is_file, "file")
-    else:
-        raise origin.error("input", "no model is named", "name it there, or on the command line")
+    model = onnx or _named_model(typed, shelf)
+    if onnx is not None and typed.input and typed.input != str(onnx):
+        notes.append(f"input is {onnx}, not {typed.input}")
     staged = replace(
         typed,
         input=MODEL,
@@ -129,6 +124,14 @@ class _Shelf:
         place = f"input/{stem}-{len(self.files)}{suffix}"
         self.files[place] = source
         return place
+
+
+def _named_model(config: BuildConfig, shelf: _Shelf) -> Path:
+    """Find the model that the config names."""
+    if not config.input:
+        hint = "name it there, or on the command line"
+        raise shelf.origin.error("input", "no model is named", hint)
+    return shelf.find("input", config.input, Path.is_file, "file")
 
 
 def _quant(quant: QuantConfig, shelf: _Shelf) -> QuantConfig:

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from orchestrator.domain import Target, ToolchainIdentity
-from orchestrator.file_build import FileBuild
+from orchestrator.file_build import FileBuild, files_of
 from orchestrator.pulsar2.config.staging import StagedConfig
 
 
@@ -37,7 +37,7 @@ def work(tmp_path: Path) -> FileBuild:
     files = {"input/calibration-0.tar": archive}
     staged = StagedConfig({}, path, files, Target("AX650", "NPU1"), ())
     identity = ToolchainIdentity("sim", "5.2", "fa4e0000", "none", simulated=True)
-    return FileBuild("net", staged, identity, 60.0)
+    return FileBuild("net", staged, files_of(staged), identity, 60.0)
 
 
 def test_weights_lie_beside_the_copied_model_as_beside_the_model(

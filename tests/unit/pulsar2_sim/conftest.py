@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from containers.pulsar2_sim.cli import main
+from containers.pulsar2_sim.run import fused_session
 
 ROOT = Path(__file__).parents[3]
 MEAN = [123.675, 116.28, 103.53]
@@ -98,6 +99,29 @@ class Bench:
     def build(self, config: Config | str | None = None, *options: str) -> Ended:
         path = self.write(self.config() if config is None else config)
         return self.pulsar2("build", "--config", path, *options)
+
+    def built(self, **changes: object) -> None:
+        """Build the good config with changes at its top; it must succeed."""
+        ended = self.build(self.config() | changes)
+        assert ended.code == 0, ended.err
+
+    def refused(self, **changes: object) -> str:
+        """Build the good config with changes at its top; it must fail: give the last line."""
+        ended = self.build(self.config() | changes)
+        assert ended.code == 1
+        return ended.last_line
+
+    @property
+    def runtime(self) -> bytes:
+        """The run-time graph in the axmodel."""
+        tensors = onnx.load(self.axmodel).graph.initializer
+        return next(bytes(t.raw_data) for t in tensors if t.name == "npu_params")
+
+    def infer(self, feed: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Run what was built on its one input; give its first output."""
+        session = fused_session(self.runtime)
+        found: NDArray[np.generic] = session.run(None, {session.get_inputs()[0].name: feed})[0]
+        return found
 
     def save_model(self, *, batch: int | str = 1, head: str = "ArgMax", opset: int = 11) -> None:
         onnx.save(_tiny_model(batch, head, opset), self.folder / "model.onnx")

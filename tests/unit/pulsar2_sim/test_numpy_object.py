@@ -15,17 +15,6 @@ if TYPE_CHECKING:
 SHAPE = (1, 3, 16, 24)
 
 
-def _build(bench: Bench, **changes: object) -> None:
-    ended = bench.build(bench.config() | changes)
-    assert ended.code == 0, ended.err
-
-
-def _refused(bench: Bench, **changes: object) -> str:
-    ended = bench.build(bench.config() | changes)
-    assert ended.code == 1
-    return ended.last_line
-
-
 def _objects(bench: Bench, held: object) -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.array(held, dtype=object), allow_pickle=True)
@@ -40,11 +29,11 @@ def _with_objects(bench: Bench) -> dict[str, object]:
 def test_a_dict_of_arrays_calibrates_as_its_arrays_do(bench: Bench) -> None:
     array = np.random.default_rng(4).normal(size=SHAPE).astype(np.float32)
     bench.write_tar({"0.npy": bench.npy(array)})
-    _build(bench)
+    bench.built()
     plain = bench.axmodel.read_bytes()
     _objects(bench, {"pixel_values": array, "other": np.zeros(3)})
 
-    _build(bench, **_with_objects(bench))
+    bench.built(**_with_objects(bench))
 
     assert bench.axmodel.read_bytes() == plain
 
@@ -52,7 +41,7 @@ def test_a_dict_of_arrays_calibrates_as_its_arrays_do(bench: Bench) -> None:
 def test_a_dict_without_the_input_is_refused(bench: Bench) -> None:
     _objects(bench, {"images": np.zeros(SHAPE, np.float32)})
 
-    assert "has no [pixel_values], it has ['images']" in _refused(bench, **_with_objects(bench))
+    assert "has no [pixel_values], it has ['images']" in bench.refused(**_with_objects(bench))
 
 
 class _Evil:
@@ -70,7 +59,7 @@ def test_a_dict_that_would_run_code_is_refused(bench: Bench) -> None:
     _objects(bench, {"pixel_values": _Evil(touched)})
     pickle.dumps(_Evil(touched))  # it can be pickled: only reading it is the danger
 
-    message = _refused(bench, **_with_objects(bench))
+    message = bench.refused(**_with_objects(bench))
 
     assert "a pickle that asks for pathlib" in message
     assert not touched.exists()

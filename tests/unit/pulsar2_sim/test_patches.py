@@ -11,8 +11,6 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from containers.pulsar2_sim.run import fused_session
-
 if TYPE_CHECKING:
     from tests.unit.pulsar2_sim.conftest import Bench
 
@@ -21,28 +19,6 @@ SHAPE = (1, 3, 16, 24)
 
 def _image(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     return np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
-
-
-def _params(bench: Bench) -> bytes:
-    tensors = onnx.load(bench.axmodel).graph.initializer
-    return next(bytes(t.raw_data) for t in tensors if t.name == "npu_params")
-
-
-def _infer(bench: Bench, feed: NDArray[np.generic]) -> NDArray[np.generic]:
-    session = fused_session(_params(bench))
-    found: NDArray[np.generic] = session.run(None, {session.get_inputs()[0].name: feed})[0]
-    return found
-
-
-def _build(bench: Bench, **changes: object) -> None:
-    ended = bench.build(bench.config() | changes)
-    assert ended.code == 0, ended.err
-
-
-def _refused(bench: Bench, **changes: object) -> str:
-    ended = bench.build(bench.config() | changes)
-    assert ended.code == 1
-    return ended.last_line
 
 
 def _constant(bench: Bench, name: str) -> NDArray[np.generic]:
@@ -63,7 +39,7 @@ def test_a_constant_is_replaced(bench: Bench, suffix: str) -> None:
     elif suffix == ".txt":
         np.savetxt(path, values)
 
-    _build(bench, const_processors=[entry])
+    bench.built(const_processors=[entry])
 
     assert np.array_equal(_constant(bench, "b2"), values)
 
@@ -80,7 +56,7 @@ def test_a_constant_is_replaced(bench: Bench, suffix: str) -> None:
 def test_a_constant_that_cannot_be_replaced_is_refused(
     bench: Bench, entry: dict[str, object], message: str
 ) -> None:
-    assert message in _refused(bench, const_processors=[entry])
+    assert message in bench.refused(const_processors=[entry])
 
 
 def _pooled(path: Path) -> None:
@@ -106,12 +82,12 @@ def _pooled(path: Path) -> None:
 def test_an_attribute_is_patched(bench: Bench, field: str) -> None:
     _pooled(bench.folder / "model.onnx")
     image = _image((1, 16, 24, 3))
-    _build(bench)
-    plain = _infer(bench, image)
+    bench.built()
+    plain = bench.infer(image)
 
-    _build(bench, **{field: [{"op_name": "pool", "attrs": {"ceil_mode": 1}}]})
+    bench.built(**{field: [{"op_name": "pool", "attrs": {"ceil_mode": 1}}]})
 
-    patched = _infer(bench, image)
+    patched = bench.infer(image)
     assert (plain.shape, patched.shape) == ((1, 231), (1, 288))
 
 
@@ -121,8 +97,8 @@ def test_op_processors_are_in_the_rewritten_model_and_quant_op_processors_are_no
     _pooled(bench.folder / "model.onnx")
     found = {}
     for field in ("op_processors", "quant_op_processors"):
-        _build(bench, **{field: [{"op_name": "flat", "attrs": {"shape": [0, 3, 77]}}]})
-        assert _infer(bench, _image((1, 16, 24, 3))).shape == (1, 3, 77)
+        bench.built(**{field: [{"op_name": "flat", "attrs": {"shape": [0, 3, 77]}}]})
+        assert bench.infer(_image((1, 16, 24, 3))).shape == (1, 3, 77)
         nodes = onnx.load(bench.folder / "out" / "frontend" / "optimized.onnx").graph.node
         found[field] = nodes[-1].op_type
 
@@ -142,4 +118,4 @@ def test_an_attribute_that_cannot_be_patched_is_refused(
 ) -> None:
     _pooled(bench.folder / "model.onnx")
 
-    assert message in _refused(bench, op_processors=[entry])
+    assert message in bench.refused(op_processors=[entry])

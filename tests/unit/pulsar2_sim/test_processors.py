@@ -10,8 +10,6 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from containers.pulsar2_sim.run import fused_session
-
 if TYPE_CHECKING:
     from tests.unit.pulsar2_sim.conftest import Bench
 
@@ -22,28 +20,6 @@ def _image(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     return np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
 
 
-def _params(bench: Bench) -> bytes:
-    tensors = onnx.load(bench.axmodel).graph.initializer
-    return next(bytes(t.raw_data) for t in tensors if t.name == "npu_params")
-
-
-def _infer(bench: Bench, feed: NDArray[np.generic]) -> NDArray[np.generic]:
-    session = fused_session(_params(bench))
-    found: NDArray[np.generic] = session.run(None, {session.get_inputs()[0].name: feed})[0]
-    return found
-
-
-def _build(bench: Bench, **changes: object) -> None:
-    ended = bench.build(bench.config() | changes)
-    assert ended.code == 0, ended.err
-
-
-def _refused(bench: Bench, **changes: object) -> str:
-    ended = bench.build(bench.config() | changes)
-    assert ended.code == 1
-    return ended.last_line
-
-
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 def test_padding_adds_to_the_runtime_input_what_slicing_takes_away(
     bench: Bench, layout: str
@@ -51,25 +27,24 @@ def test_padding_adds_to_the_runtime_input_what_slicing_takes_away(
     processor: dict[str, object] = {"tensor_name": "pixel_values", "src_dtype": "U8"}
     processor |= {"src_layout": layout}
     bench.save_model(head="Relu")
-    _build(bench, input_processors=[processor])
+    bench.built(input_processors=[processor])
     image = _image((1, 16, 24, 3) if layout == "NHWC" else SHAPE)
-    whole = _infer(bench, image)
+    whole = bench.infer(image)
     axes = (1, 2) if layout == "NHWC" else (2, 3)
     pads: list[tuple[int, int]] = [(0, 0)] * 4
     pads[axes[0]], pads[axes[1]] = (1, 2), (0, 3)
     ends = [size - high for size, (_, high) in zip(image.shape, pads, strict=True)]
     inner = image[tuple(slice(low, end) for (low, _), end in zip(pads, ends, strict=True))]
     filled = np.pad(inner, pads, constant_values=7)
-    wanted_padded = _infer(bench, filled)
+    wanted_padded = bench.infer(filled)
 
     margins = [0, 0, 0, 0, 1, 2, 0, 3]
-    _build(
-        bench,
+    bench.built(
         input_processors=[processor | {"padding": margins, "padding_constant_value": 7}],
     )
-    padded = _infer(bench, np.ascontiguousarray(inner))
-    _build(bench, input_processors=[processor | {"slicing": margins}])
-    sliced = _infer(bench, np.pad(image, pads, constant_values=99))
+    padded = bench.infer(np.ascontiguousarray(inner))
+    bench.built(input_processors=[processor | {"slicing": margins}])
+    sliced = bench.infer(np.pad(image, pads, constant_values=99))
 
     assert np.array_equal(padded, wanted_padded)
     assert np.array_equal(sliced, whole)
@@ -89,27 +64,25 @@ def test_margins_that_do_not_fit_are_refused(
 ) -> None:
     entry = {"tensor_name": "pixel_values"} | margins
 
-    assert message in _refused(bench, input_processors=[entry])
+    assert message in bench.refused(input_processors=[entry])
 
 
 def test_a_yuv_source_is_refused(bench: Bench) -> None:
     entry = {"tensor_name": "DEFAULT", "src_format": "YUV420SP", "csc_mode": "FullRange"}
 
-    assert "the stand-in does not do src_format YUV420SP" in _refused(
-        bench, input_processors=[entry]
-    )
+    assert "the stand-in does not do src_format YUV420SP" in bench.refused(input_processors=[entry])
 
 
 def test_an_output_is_given_as_it_is_quantized(bench: Bench) -> None:
     bench.save_model(head="Relu")
-    _build(bench)
+    bench.built()
     image = _image((1, 16, 24, 3))
-    floats = _infer(bench, image)
+    floats = bench.infer(image)
 
-    _build(bench, output_processors=[{"tensor_name": "classes", "output_dtype": "U8"}])
+    bench.built(output_processors=[{"tensor_name": "classes", "output_dtype": "U8"}])
 
-    codes = _infer(bench, image)
-    model = onnx.load_model_from_string(_params(bench))
+    codes = bench.infer(image)
+    model = onnx.load_model_from_string(bench.runtime)
     tensors = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
     assert codes.dtype == np.uint8
     restored = codes.astype(np.float32) * tensors["classes_scale"]
@@ -121,12 +94,12 @@ def test_an_output_is_given_as_it_is_quantized(bench: Bench) -> None:
 )
 def test_classes_are_given_in_the_integers_asked_for(bench: Bench, asked: str, dtype: str) -> None:
     image = _image((1, 16, 24, 3))
-    _build(bench)
-    plain = _infer(bench, image)
+    bench.built()
+    plain = bench.infer(image)
 
-    _build(bench, output_processors=[{"tensor_name": "DEFAULT", "output_dtype": asked or "FP32"}])
+    bench.built(output_processors=[{"tensor_name": "DEFAULT", "output_dtype": asked or "FP32"}])
 
-    classes = _infer(bench, image)
+    classes = bench.infer(image)
     assert classes.dtype == np.dtype(dtype)
     assert np.array_equal(classes, plain)
 
@@ -134,7 +107,7 @@ def test_classes_are_given_in_the_integers_asked_for(bench: Bench, asked: str, d
 def test_an_output_dtype_that_the_layer_has_not_is_refused(bench: Bench) -> None:
     bench.save_model(head="Relu")
 
-    message = _refused(bench, output_processors=[{"tensor_name": "classes", "output_dtype": "S16"}])
+    message = bench.refused(output_processors=[{"tensor_name": "classes", "output_dtype": "S16"}])
 
     assert "[classes] is int16, it is quantized to uint8: set output_data_type" in message
 
@@ -153,9 +126,9 @@ def test_a_bool_input_and_output_are_bytes_at_run_time(bench: Bench) -> None:
     bench.write_tar({"0.npy": bench.npy(np.array([[True, False, True, False]]))})
     entry = bench.input_config(tensor_name="mask", calibration_mean=[], calibration_std=[])
 
-    _build(bench, input_processors=[], quant={"input_configs": [entry]})
+    bench.built(input_processors=[], quant={"input_configs": [entry]})
 
-    turned = _infer(bench, np.array([[1, 0, 1, 1]], np.uint8))
+    turned = bench.infer(np.array([[1, 0, 1, 1]], np.uint8))
     assert turned.dtype == np.uint8
     assert turned.tolist() == [[0, 1, 0, 0]]
 
@@ -170,7 +143,7 @@ def test_the_same_processors_give_the_same_bytes(bench: Bench) -> None:
     }
     built = set()
     for _ in range(2):
-        _build(bench, **changes)
+        bench.built(**changes)
         built.add(bench.axmodel.read_bytes())
 
     assert len(built) == 1

@@ -74,8 +74,7 @@ def _build(net: Bench, **quant: object) -> str:
 
 
 def _error(net: Bench) -> float:
-    tensors = onnx.load(net.axmodel).graph.initializer
-    built = fused_session(next(bytes(t.raw_data) for t in tensors if t.name == "npu_params"))
+    built = fused_session(net.runtime)
     reference = fused_session((net.folder / "model.onnx").read_bytes())
     return float(
         np.mean(

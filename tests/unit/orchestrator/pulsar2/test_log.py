@@ -160,7 +160,7 @@ def test_stamps_without_a_date_go_on_at_midnight() -> None:
 def test_without_stamps_the_callers_clock_tells_the_time() -> None:
     reader = LogReader(SteppingClock())
     for line in ("tiling op... ━━━━━ 1/2", "tiling op... ━━━━━ 2/2", "max_cycle = 1"):
-        reader.feed_line(line)
+        reader.feed(f"{line}\n")
 
     assert reader.facts().phase_seconds == ((Phase.LOAD, 1.0), (Phase.TILE, 2.0))
 
@@ -172,7 +172,7 @@ def test_stamps_count_for_more_than_the_callers_clock() -> None:
         "tiling op... ━━━━━ 2/2",
         "2025-01-01 10:00:50.000 | INFO | a - max_cycle = 1",
     ):
-        reader.feed_line(line)
+        reader.feed(f"{line}\n")
 
     assert reader.facts().phase_seconds == (
         (Phase.LOAD, 1.0),

@@ -104,7 +104,7 @@ def test_chunks_may_end_anywhere(log: Path, size: int) -> None:
     ],
 )
 def test_a_line_is_a_step(line: str, step: tuple[object, ...]) -> None:
-    (found,) = LogReader().feed_line(line)
+    (found,) = LogReader().feed(f"{line}\n")
 
     shown = (found.phase, found.label, found.done, found.total, found.rate)
     assert shown[: len(step)] == step
@@ -123,7 +123,7 @@ def test_a_line_is_a_step(line: str, step: tuple[object, ...]) -> None:
     ],
 )
 def test_unknown_lines_are_no_steps(line: str) -> None:
-    assert LogReader().feed_line(line) == []
+    assert LogReader().feed(f"{line}\n") == []
 
 
 def test_a_stamped_line_behind_a_bar_is_a_line_of_its_own() -> None:
@@ -132,14 +132,14 @@ def test_a_stamped_line_behind_a_bar_is_a_line_of_its_own() -> None:
     )
 
     reader = LogReader()
-    steps = reader.feed_line(line)
+    steps = reader.feed(f"{line}\n")
 
     assert [step.label for step in steps] == ["Calibration"]
     assert reader.facts().macs == 7
 
 
 def test_a_step_is_shown_with_phase_and_count() -> None:
-    (step,) = LogReader().feed_line("tiling op...   ━━━━━━━━━━ 34/68 0:00:01")
+    (step,) = LogReader().feed("tiling op...   ━━━━━━━━━━ 34/68 0:00:01\n")
 
     assert step.shown == "tiling: tiling op 34/68"
 
