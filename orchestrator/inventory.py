@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from orchestrator.domain import Board, Fleet, Json, ToolchainSpec
+from orchestrator.domain import Board, Caps, Fleet, Json, ToolchainSpec
 from orchestrator.errors import ConfigError
 from orchestrator.yaml_file import YamlFile, explain, read_yaml
 
@@ -247,4 +247,4 @@ def _fleet(
             ("fleets", name, "toolchain"), f"no toolchain named {fleet.toolchain!r}", known
         )
     members = tuple(boards[board] for board in fleet.boards)
-    return Fleet(name, members, fleet.recipe, fleet.toolchain, fleet.max_parallel)
+    return Fleet(name, members, fleet.recipe, fleet.toolchain, Caps(fleet.max_parallel))

@@ -133,7 +133,7 @@ def _look(fleet_name: str, inventory: InventoryOption) -> Sequence[Looked]:
     fleet = place.inventory.fleet(fleet_name)
     with progress() as shown, simulated(place.simulation, fleet.boards, shown) as boards:
         connect, engine = make_connect(place), make_engine(None)
-        return look_at(boards, fleet.max_parallel, connect, engine, shown)
+        return look_at(boards, fleet.caps.in_all, connect, engine, shown)
 
 
 def _cell(one: Looked, key: str) -> str:

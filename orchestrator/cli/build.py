@@ -225,7 +225,7 @@ def _work_on_fleet(
                     job.recipe,
                     built,
                     boards,
-                    job.fleet.max_parallel,
+                    job.fleet.caps.in_all,
                     crew,
                     started,
                     only_measure=only_measure,

@@ -5,6 +5,7 @@ The words are those of the glossary (docs/reference/glossary.md).
 
 from orchestrator.domain.asked import (
     Board,
+    Caps,
     Checkpoint,
     CheckSpec,
     CompileSpec,
@@ -15,6 +16,7 @@ from orchestrator.domain.asked import (
     ImageSource,
     Preprocess,
     Recipe,
+    Rollout,
     RunSpec,
     ToolchainSpec,
 )
@@ -53,6 +55,7 @@ __all__ = [
     "AxmodelHeader",
     "Board",
     "BoardOutcome",
+    "Caps",
     "CheckSpec",
     "Checkpoint",
     "CommandResult",
@@ -76,6 +79,7 @@ __all__ = [
     "Recipe",
     "Release",
     "Rgb",
+    "Rollout",
     "RunRecord",
     "RunSpec",
     "StoredBlob",
