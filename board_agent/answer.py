@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import errno
-import traceback
-from typing import Any, Callable
+from typing import Any, Callable, TypeVar
 
 from board_agent import protocol
 from board_agent.errors import AgentError
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _TAIL_LINES = 20
 
+_Reply = TypeVar("_Reply")
 
-def answer(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+
+def answer(work: Callable[[], _Reply]) -> _Reply | dict[str, Any]:
     """The reply that `work` gives, or the failure that stands for its exception."""
     try:
         return work()
     except AgentError as error:
         return protocol.failure(error.code, error.message, error.details)
     except Exception as error:  # noqa: BLE001 - the one place: a bug must reach the host too
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
             return protocol.failure(
                 "DISK_FULL", f"{error.filename or 'work_dir'}: {error.strerror}"
             )
+        import traceback  # dear, and rarely needed
+
         tail = traceback.format_exc().splitlines()[-_TAIL_LINES:]
         message = f"{type(error).__name__}: {error}"
         return protocol.failure("INTERNAL", message, {"traceback": "\n".join(tail)})

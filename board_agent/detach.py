@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from board_agent import files, protocol
+from board_agent import files, jobs, protocol, sites
 from board_agent.errors import AgentError
-from board_agent.jobs import Job
+from board_agent.jobs import Asked, Job
+from board_agent.lease import Lease
 from board_agent.places import Board, worker_environment
 from board_agent.results import Process, Registered, Results, now_ns, process
-from board_agent.store import Store
 
 #: How much longer than the deadline the supervisor is given to kill the worker and to say so.
 GRACE_S = 10.0
@@ -24,19 +24,21 @@ _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.25
 
 
-def run(job: Job, deadline_s: float, place: Store, board: Board) -> dict[str, Any]:
+def run(asked: Asked, lease: Lease) -> dict[str, Any]:
     """The reply to a job: a stored one, that of the worker at it, or that of a new worker."""
-    results = Results(place.path("results"))
-    files.make_dir(results.folder)
-    request_sha256 = job.sha256()
+    results = Results(lease.place.path("results"))
     while True:
-        with files.locked(results.lock()):
-            stored = results.stored(job.run_id, request_sha256)
-            if stored is not None:
-                return stored
-            worker = _join(job, request_sha256, results)
-            if worker is None:
-                worker = _start(job, deadline_s, results, board)
+        with lease.fenced(lease.place.token):
+            job = jobs.resolve(asked, lease.place)
+            request_sha256 = job.sha256()
+            files.make_dir(results.folder)
+            with files.locked(results.lock()):
+                stored = results.stored(job.run_id, request_sha256)
+                if stored is not None:
+                    return stored
+                worker = _join(job, request_sha256, results)
+                if worker is None:
+                    worker = _start(job, asked.deadline_s, results, lease.board)
         reply = _wait(worker, results)
         if reply is not None:
             return reply
@@ -65,19 +67,21 @@ def _start(job: Job, deadline_s: float, results: Results, board: Board) -> Regis
         files.remove(results.path(job.run_id, suffix))
     results.prune()
     package_root = Path(__file__).absolute().parent.parent
-    with results.path(job.run_id, "log").open("wb") as log:
+    with files.create(results.path(job.run_id, "log")) as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "board_agent", "worker", str(results.folder), job.run_id],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             cwd=results.folder,
-            env=worker_environment(board, os.environ, package_root),
+            env=worker_environment(
+                board, os.environ, package_root, sites.site(results.folder.parent)
+            ),
             start_new_session=True,
         )
     ends_ns = now_ns() + int(deadline_s * 1e9)
     owner = process(child.pid) or Process(child.pid, 0, "")
-    worker = Registered(job.run_id, job.sha256(), owner, ends_ns)
+    worker = Registered(job.run_id, job.sha256(), owner, ends_ns, job.blobs())
     results.register(worker)
     order = {"job": job._asdict(), "ends_ns": ends_ns}
     if child.stdin is not None:

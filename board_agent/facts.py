@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import importlib.machinery
 import os
-import platform
 import re
 import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from board_agent import files, sites
 from board_agent.places import Board
 
 NPU_TOP = "/proc/ax_proc/npu/top"
@@ -94,7 +94,7 @@ def read_facts(board: Board, work_dir: Path) -> dict[str, Any]:
     """Everything `probe` tells; imports nothing of the vendor's."""
     text = {name: board.read(f"/proc/ax_proc/{name}") for name in ("uid", "version")}
     memory, split = read_cmm(board), board.read("/proc/ax_proc/npu/vnpu")
-    package, engine = find_axengine(board), board.library("ax_engine")
+    package, engine = find_axengine(board, work_dir), board.library("ax_engine")
     system = os.uname()
     facts = {
         "uid": uid(text["uid"]) if text["uid"] else None,
@@ -104,17 +104,19 @@ def read_facts(board: Board, work_dir: Path) -> dict[str, Any]:
         "kernel": board.read("/proc/sys/kernel/osrelease") or system.release,
         "hostname": board.read("/proc/sys/kernel/hostname") or system.nodename,
         "machine": board.read("/proc/sys/kernel/arch") or system.machine,
-        "python": platform.python_version(),
+        "python": "{}.{}.{}".format(*sys.version_info[:3]),
         "vnpu": vnpu(split) if split else None,
         "cmm_total_bytes": memory.total_bytes if memory else None,
         "cmm_free_bytes": memory.free_bytes if memory else None,
-        "disk_free_bytes": _disk_free(work_dir),
+        "uptime_s": int(board.uptime_s()),
+        "boot_id": board.boot_id(),
         "clock_unix_s": int(time.time()),
         "axengine_path": str(package) if package else None,
         "axengine_sha256": _package_sha256(package) if package else None,
         "library_path": str(engine.parent) if engine else None,
         "simulated": board.simulated(),
     }
+    facts.update(read_disk(work_dir))
     facts.update(read_sensors(board))
     return facts
 
@@ -131,11 +133,18 @@ def read_cmm(board: Board) -> Cmm | None:
     return cmm(text) if text else None
 
 
-def find_axengine(board: Board) -> Path | None:
+def find_axengine(board: Board, work_dir: Path) -> Path | None:
     """The folder of the package as `import` would find it; importing it would start the NPU."""
-    found = importlib.machinery.PathFinder.find_spec("axengine", sys.path + board.site_packages())
+    path = sites.site(work_dir) + sys.path + board.site_packages()
+    found = importlib.machinery.PathFinder.find_spec("axengine", path)
     folders = list(found.submodule_search_locations or []) if found else []
     return Path(folders[0]) if folders else None
+
+
+def read_axengine(board: Board, work_dir: Path) -> str | None:
+    """The sha256 of the file that tells one axengine from another."""
+    package = find_axengine(board, work_dir)
+    return _package_sha256(package) if package else None
 
 
 def _package_sha256(package: Path) -> str | None:
@@ -150,16 +159,32 @@ def _read_load(board: Board) -> float | None:
     text = board.read(NPU_TOP)
     if text and "not enabled" in text:
         try:
-            with board.path(NPU_ENABLE).open("r+b", buffering=0) as switch:
-                switch.write(b"1")
+            files.poke(board.path(NPU_ENABLE), b"1")
         except OSError:
             return None
         text = board.read(NPU_TOP)
     return npu_load_percent(text) if text else None
 
 
-def _disk_free(path: Path) -> int:
+def disk_free(path: Path) -> int:
+    """The bytes that are left for us where `path` lies, or will lie."""
+    found = os.statvfs(_there(path))
+    return found.f_bavail * found.f_frsize
+
+
+def read_disk(path: Path) -> dict[str, Any]:
+    """What is left where `path` lies or will lie, and whether it may be written."""
+    folder = _there(path)
+    found = os.statvfs(folder)
+    return {
+        "disk_free_bytes": found.f_bavail * found.f_frsize,
+        # A file system that has no fixed number of them says 0 of 0.
+        "inodes_free": found.f_favail if found.f_files else None,
+        "work_dir_writable": os.access(folder, os.W_OK | os.X_OK),
+    }
+
+
+def _there(path: Path) -> Path:
     while not path.is_dir():
         path = path.parent
-    found = os.statvfs(path)
-    return found.f_bavail * found.f_frsize
+    return path

@@ -7,10 +7,30 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from board_agent import files, request, store
+from board_agent import files, release, request, store
 from board_agent.errors import AgentError
 from board_agent.request import ID, SHA256
 from board_agent.store import Store
+
+#: The field with what the work may take, in seconds.
+LIMIT = "deadline_s"
+
+
+class Asked(NamedTuple):
+    """What was asked for; no `release_id` stands for the current release.
+
+    Attributes:
+        inputs: sha256 of blobs or of complete parts.
+    """
+
+    kind: str
+    run_id: str
+    release_id: str | None
+    model: str
+    inputs: list[str]
+    warmup: int
+    iterations: int
+    deadline_s: float
 
 
 class Job(NamedTuple):
@@ -30,14 +50,18 @@ class Job(NamedTuple):
     warmup: int
     iterations: int
 
+    def blobs(self) -> tuple[str, ...]:
+        """The blobs that it reads, by hash."""
+        return (Path(self.model_path).name, *(Path(path).name for path in self.inputs))
+
     def sha256(self) -> str:
         """Tells the same request from another under the same run_id; deadlines do not count."""
         text = json.dumps(self._asdict(), sort_keys=True)
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def resolve(asked: dict[str, Any], place: Store) -> Job:
-    """Check a request of kind `benchmark` or `infer` and find its files on the board."""
+def read(asked: dict[str, Any]) -> Asked:
+    """Check a request of kind `benchmark` or `infer`."""
     benchmark = asked["kind"] == "benchmark"
     run_id = request.matching(asked, "run_id", ID)
     model = request.matching(asked, "model", request.FILE_NAME)
@@ -50,16 +74,32 @@ def resolve(asked: dict[str, Any], place: Store) -> Job:
         wanted = [request.matching(asked, "input", SHA256)] if given else []
     warmup = request.count(asked, "warmup", 0) if benchmark else 0
     iterations = request.count(asked, "iterations", 1) if benchmark else len(wanted)
-    model_path, sidecar = _find_model(place, model)
-    inputs = [str(_find_input(place, sha256)) for sha256 in wanted]
-    return Job(asked["kind"], run_id, model, str(model_path), sidecar, inputs, warmup, iterations)
+    release_id, limit_s = request.optional(asked, "release_id", ID), request.seconds(asked, LIMIT)
+    return Asked(asked["kind"], run_id, release_id, model, wanted, warmup, iterations, limit_s)
 
 
-def _find_model(place: Store, model: str) -> tuple[Path, dict[str, Any]]:
-    release_id = store.release_at(place, "current")
+def resolve(asked: Asked, place: Store) -> Job:
+    """Find the files of a job on the board; what was sent for it becomes blobs."""
+    release_id = asked.release_id or store.release_at(place, "current")
+    model_path, sidecar = _find_model(place, release_id, asked.model)
+    inputs = [str(_find_input(place, sha256)) for sha256 in asked.inputs]
+    return Job(
+        asked.kind,
+        asked.run_id,
+        asked.model,
+        str(model_path),
+        sidecar,
+        inputs,
+        asked.warmup,
+        asked.iterations,
+    )
+
+
+def _find_model(place: Store, release_id: str | None, model: str) -> tuple[Path, dict[str, Any]]:
     manifest = store.manifest_of(place, release_id) if release_id else None
     if manifest is None:
-        raise AgentError("NO_RELEASE", f"{place.work_dir}: no release is activated")
+        missing = f"no release {release_id}" if release_id else "no release is activated"
+        raise AgentError("NO_RELEASE", f"{place.work_dir}: {missing}")
     listed = {file.name: file for file in request.files(manifest)}
     paths, beside = [], Path(model).stem + ".json"
     for name in (model, beside):
@@ -103,7 +143,5 @@ def _find_input(place: Store, sha256: str) -> Path:
                 f"input {sha256}: neither a blob nor a part of it is on the board",
                 {"sha256": sha256},
             )
-        with files.locked(place.path("lock")):
-            if files.size(blob) is None:
-                store.adopt(place, sha256, f"input {sha256}")
+        release.adopt(place, sha256, f"input {sha256}")
     return blob

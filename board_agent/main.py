@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Sequence
 
-from board_agent import detach, facts, jobs, protocol, request, store, supervise
+from board_agent import protocol, request
 from board_agent.answer import answer
-from board_agent.places import Board, this_board
-from board_agent.results import Results
+from board_agent.kinds import KINDS, Here
+from board_agent.places import this_board
 from board_agent.store import Store
 
 
@@ -18,12 +18,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Answer one request; `worker FOLDER RUN_ID` makes this the supervisor of detached work."""
     given = sys.argv[1:] if arguments is None else arguments
     if given:
+        from board_agent import supervise
+        from board_agent.results import Results
+
         _, folder, run_id = given
         return supervise.main(this_board(os.environ), Results(Path(folder)), run_id)
     # Nothing that is loaded from here on can print between the bytes of the frame.
     reply_to = os.dup(1)
     os.dup2(2, 1)
-    return send(reply_to, answer(_answer_stdin))
+    reply = answer(lambda: _answer_stdin(reply_to))
+    return 0 if reply is None else send(reply_to, reply)
 
 
 def send(descriptor: int, reply: dict[str, Any]) -> int:
@@ -41,39 +45,14 @@ def send(descriptor: int, reply: dict[str, Any]) -> int:
     return 0
 
 
-def _answer_stdin() -> dict[str, Any]:
-    asked = request.read(sys.stdin.buffer.read(request.MAX_REQUEST_BYTES + 1))
-    place = Store(request.work_dir(asked))
-    return _KINDS[asked["kind"]](asked, place, this_board(os.environ))
+def _answer_stdin(reply_to: int) -> dict[str, Any] | None:
+    # One line: what serves for as long as its stdin is open has to start before it ends.
+    asked = request.read(sys.stdin.buffer.readline(request.MAX_REQUEST_BYTES + 1))
+    return carry_out(asked, reply_to)
 
 
-def _probe(asked: dict[str, Any], place: Store, board: Board) -> dict[str, Any]:
-    wanted = request.digests(asked, "blobs")
-    found = store.survey(place, wanted)
-    found["facts"] = facts.read_facts(board, place.work_dir)
-    return protocol.success(found)
-
-
-def _activate(asked: dict[str, Any], place: Store, _board: Board) -> dict[str, Any]:
-    release_id = request.matching(asked, "release_id", request.ID)
-    return protocol.success(store.activate(place, release_id, request.manifest(asked)))
-
-
-def _rollback(asked: dict[str, Any], place: Store, _board: Board) -> dict[str, Any]:
-    given = asked.get("from") is not None
-    expected = request.matching(asked, "from", request.ID) if given else None
-    return protocol.success(store.rollback(place, expected))
-
-
-def _work(asked: dict[str, Any], place: Store, board: Board) -> dict[str, Any]:
-    deadline_s = request.deadline_s(asked)
-    return detach.run(jobs.resolve(asked, place), deadline_s, place, board)
-
-
-_KINDS: dict[str, Callable[[dict[str, Any], Store, Board], dict[str, Any]]] = {
-    "probe": _probe,
-    "activate": _activate,
-    "rollback": _rollback,
-    "benchmark": _work,
-    "infer": _work,
-}
+def carry_out(asked: dict[str, Any], reply_to: int) -> dict[str, Any] | None:
+    """The reply to a request; None where it was sent to `reply_to` already."""
+    place = Store(request.work_dir(asked), request.token(asked))
+    here = Here(place, this_board(os.environ), lambda reply: send(reply_to, reply))
+    return KINDS[asked["kind"]](asked, here)

@@ -16,10 +16,28 @@ import json
 import re
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 
 #: Requests that the agent knows.
-KINDS = ("probe", "activate", "rollback", "benchmark", "infer")
+KINDS = (
+    "probe",
+    "lease",
+    "stage",
+    "activate",
+    "rollback",
+    "benchmark",
+    "infer",
+    "gc",
+    "cancel",
+    "runtime",
+    "install",
+    "selftest",
+    "fetch",
+    "serve",
+)
+
+#: What `unpack` makes blobs from.
+ENCODINGS = ("raw", "zlib", "lzma", "delta")
 
 #: Every code an error reply may carry, and what it means.
 ERRORS = {
@@ -37,6 +55,10 @@ ERRORS = {
     "BUSY": "another run holds the board",
     "NO_RELEASE": "nothing is activated on the board",
     "HASH_MISMATCH": "what arrived on the board is not what was sent",
+    "STALE_TOKEN": "the lease this was asked under is not the board's current one",
+    "LEASED": "somebody else holds the board",
+    "NO_TOOLS": "a board without Python lacks a program that its shell agent needs",
+    "RELAY_FAILED": "the board that hands out blobs at the site could not be reached or gave up",
     "INTERNAL": "a bug in the agent",
 }
 
@@ -52,10 +74,15 @@ class FrameError(ValueError):
     """The bytes hold no complete, intact frame."""
 
 
+def token_name(token: int) -> str:
+    """The folder of a token below lease/ and incoming/: names sort as the numbers do."""
+    return f"{token:020d}"
+
+
 def pack(message: dict[str, Any]) -> bytes:
     """Frame one message."""
     body = json.dumps(message, sort_keys=True, separators=(",", ":")).encode("utf-8")
-    header = f"ORCH/{VERSION} {len(body)} {hashlib.sha256(body).hexdigest()}\n"
+    header = f"ORCH/1 {len(body)} {hashlib.sha256(body).hexdigest()}\n"
     return header.encode("ascii") + body + b"\n"
 
 

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from board_agent.errors import AgentError
-from board_agent.protocol import KINDS, VERSION
+from board_agent.protocol import ENCODINGS, KINDS, VERSION
 
 #: Ids become file names: no slash, no leading dot.
 ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}")
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+#: Who holds a lease: one word of a line.
+OWNER = re.compile(r"[!-~]{1,200}")
 
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
 MAX_ITERATIONS = 1_000_000
 MAX_DEADLINE_S = 86_400.0
+MAX_TOKEN = 10**18
 
 
 class File(NamedTuple):
@@ -26,6 +29,28 @@ class File(NamedTuple):
     name: str
     sha256: str
     size_bytes: int
+
+
+class Unpack(NamedTuple):
+    """How a blob is made from what was sent.
+
+    Attributes:
+        payload: sha256 of what was sent, which lies under incoming/<token>/.
+        base: for a delta, the sha256 of the blob on the board that it starts from.
+    """
+
+    sha256: str
+    size_bytes: int
+    encoding: str
+    payload: str
+    base: str | None
+
+
+class Claim(NamedTuple):
+    """Who wants to hold the board, and how long without another word."""
+
+    owner: str
+    ttl_s: float
 
 
 def refuse(message: str) -> AgentError:
@@ -69,12 +94,40 @@ def matching(request: dict[str, Any], key: str, pattern: re.Pattern[str]) -> str
     return value
 
 
+def optional(request: dict[str, Any], key: str, pattern: re.Pattern[str]) -> str | None:
+    """The string under `key`; None where there is none."""
+    return None if request.get(key) is None else matching(request, key, pattern)
+
+
 def digests(request: dict[str, Any], key: str) -> list[str]:
     """The list of sha256 under `key`."""
     value = request.get(key)
     if not isinstance(value, list):
         raise refuse(f"{key} is {value!r:.200}, not a list of sha256")
     return [matching({key: item}, key, SHA256) for item in value]
+
+
+def token(request: dict[str, Any]) -> int | None:
+    """The fencing token; None where there is none."""
+    value = request.get("token")
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= MAX_TOKEN:
+        raise refuse(f"token is {value!r:.200}, not a whole number above 0")
+    return value
+
+
+def claim(request: dict[str, Any]) -> Claim:
+    """Who asks for the lease, and its time to live."""
+    return Claim(matching(request, "owner", OWNER), seconds(request, "ttl_s"))
+
+
+def flag(request: dict[str, Any], key: str) -> bool:
+    """The truth under `key`; false where there is none."""
+    value = request.get(key, False)
+    if not isinstance(value, bool):
+        raise refuse(f"{key} is {value!r:.200}, not true or false")
+    return value
 
 
 def count(request: dict[str, Any], key: str, least: int) -> int:
@@ -91,15 +144,15 @@ def count(request: dict[str, Any], key: str, least: int) -> int:
     return value
 
 
-def deadline_s(request: dict[str, Any]) -> float:
-    """The deadline, more than nothing and at most a day."""
-    value = request.get("deadline_s")
+def seconds(request: dict[str, Any], key: str) -> float:
+    """The time under `key`, more than nothing and at most a day."""
+    value = request.get(key)
     if (
         not isinstance(value, (int, float))
         or isinstance(value, bool)
         or not 0 < value <= MAX_DEADLINE_S
     ):
-        raise refuse(f"deadline_s is {value!r:.200}, not a number above 0 up to {MAX_DEADLINE_S}")
+        raise refuse(f"{key} is {value!r:.200}, not a number above 0 up to {MAX_DEADLINE_S}")
     return float(value)
 
 
@@ -129,3 +182,25 @@ def _file(name: str, entry: object) -> File:
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise refuse(f"manifest.files.{name}.size_bytes is {size!r:.200}, not a size")
     return File(name, matching(entry, "sha256", SHA256), size)
+
+
+def unpacks(request: dict[str, Any]) -> list[Unpack]:
+    """What the blobs of a release are made from; nothing is what was sent as it is."""
+    value = request.get("unpack", [])
+    if not isinstance(value, list):
+        raise refuse(f"unpack is {value!r:.200}, not a list")
+    return [_unpack(entry) for entry in value]
+
+
+def _unpack(entry: object) -> Unpack:
+    if not isinstance(entry, dict):
+        raise refuse(f"unpack: {entry!r:.200} is no object")
+    encoding = entry.get("encoding")
+    if encoding not in ENCODINGS:
+        raise refuse(f"unpack: encoding is {encoding!r:.200}, not one of {', '.join(ENCODINGS)}")
+    sha256 = matching(entry, "sha256", SHA256)
+    base = matching(entry, "base", SHA256) if encoding == "delta" else None
+    payload, size_bytes = matching(entry, "payload", SHA256), entry.get("size_bytes")
+    if not isinstance(size_bytes, int) or isinstance(size_bytes, bool) or size_bytes < 0:
+        raise refuse(f"unpack.{sha256}.size_bytes is {size_bytes!r:.200}, not a size")
+    return Unpack(sha256, size_bytes, str(encoding), payload, base)

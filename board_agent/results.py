@@ -28,12 +28,16 @@ class Process(NamedTuple):
 
 
 class Registered(NamedTuple):
-    """A worker as its .pid file tells; times are of the monotonic clock."""
+    """A worker as its .pid file tells; times are of the monotonic clock.
+
+    `blobs` are those it reads.
+    """
 
     run_id: str
     request_sha256: str
     process: Process
     ends_ns: int
+    blobs: tuple[str, ...] = ()
 
 
 def process(pid: int) -> Process | None:
@@ -84,6 +88,7 @@ class Results(NamedTuple):
             "start_ticks": worker.process.start_ticks,
             "boot_id": worker.process.boot_id,
             "ends_ns": worker.ends_ns,
+            "blobs": worker.blobs,
         }
         files.write(self.path(worker.run_id, "pid"), json.dumps(entry).encode("utf-8"))
 
@@ -94,8 +99,9 @@ class Results(NamedTuple):
             return None
         try:
             owner = Process(entry["pid"], entry["start_ticks"], entry["boot_id"])
-            return Registered(run_id, entry["request_sha256"], owner, entry["ends_ns"])
-        except KeyError:
+            blobs = tuple(entry.get("blobs", ()))
+            return Registered(run_id, entry["request_sha256"], owner, entry["ends_ns"], blobs)
+        except (KeyError, TypeError):
             return None
 
     def live(self) -> Registered | None:

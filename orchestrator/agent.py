@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
 from board_agent import protocol
 from orchestrator.agent_bundle import bundle_agent
 from orchestrator.domain import Board, CommandResult, Json
-from orchestrator.errors import AgentError, BoardError
+from orchestrator.errors import AgentError, BoardError, DeadlineError, NoPython
 from orchestrator.seams import Transport
 
 #: Everything short: looking around, moving files that are already there.
@@ -26,20 +27,43 @@ _MAX_SAID = 1000
 
 #: One round trip whether the agent is there or not.
 _ASK = 'test -f "$1" || exit 93; exec python3 "$1"'
-_PREPARE = 'mkdir -p "$1/agent" "$1/incoming"'
 #: Gives the agent its name only when what lies on the disk is what was sent.
 _ADOPT = """
 import hashlib, os, sys
-part, final, wanted = sys.argv[1:]
-with open(part, "rb") as stream:
-    found = hashlib.sha256(stream.read()).hexdigest()
+final, wanted = sys.argv[1:]
+folder = os.path.dirname(final)
+os.makedirs(folder, exist_ok=True)
+part = "%s.%d.part" % (final, os.getpid())
+with open(part, "w+b") as stream:
+    stream.write(sys.stdin.buffer.read())
+    stream.flush()
     os.fsync(stream.fileno())
+    stream.seek(0)
+    found = hashlib.sha256(stream.read()).hexdigest()
 if found != wanted:
     os.remove(part)
     sys.exit("arrived as " + found)
 os.replace(part, final)
-folder = os.open(os.path.dirname(final), os.O_RDONLY)
-os.fsync(folder)
+os.fsync(os.open(folder, os.O_RDONLY))
+"""
+
+#: Runs the agent from memory: a board that is only looked at keeps nothing. It is read from stdin
+#: before the request.
+_FROM_MEMORY = """
+import importlib.abc, importlib.util, io, sys, zipfile
+bundle = zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read(int(sys.argv.pop(1)))))
+class Bundle(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def find_spec(self, name, path=None, target=None):
+        for file in (name.replace(".", "/") + end for end in ("/__init__.py", ".py")):
+            if file in bundle.namelist():
+                return importlib.util.spec_from_loader(
+                    name, self, origin=file, is_package=file.endswith("__init__.py"))
+    def exec_module(self, module):
+        code = bundle.read(module.__spec__.origin)
+        exec(compile(code, module.__spec__.origin, "exec"), module.__dict__)
+sys.meta_path.insert(0, Bundle())
+from board_agent.main import main
+sys.exit(main())
 """
 
 _HINTS = {
@@ -54,6 +78,9 @@ _HINTS = {
     "TIMEOUT": "raise run.timeout in the recipe, or look for a hung program on the board",
     "DISK_FULL": "free some room on the board's disk",
     "BUSY": "wait for the other run to end",
+    "LEASED": "wait for the other orch to end, or break its lease: orch fleet unlock",
+    "STALE_TOKEN": "another orch has taken the board over; it is left to that one",
+    "NO_TOOLS": "put a busybox that has it on the board, first on its PATH",
     "NO_RELEASE": "deploy first: orch deploy",
     "HASH_MISMATCH": "run the same command again; if it persists, check the board's disk",
 }
@@ -75,55 +102,105 @@ def load_agent() -> AgentProgram:
 
 @dataclass(slots=True)
 class Agent:
-    """The agent of one board over an open connection; `uploaded` tells whether it was sent."""
+    """The agent of one board over an open connection; `uploaded` tells whether it was sent.
+
+    Attributes:
+        token: of the lease under which it is asked; None: there is none.
+        guest: where it is missing it is run from memory, and the board keeps nothing.
+    """
 
     board: Board
     transport: Transport
     program: AgentProgram
+    token: int | None = None
+    guest: bool = False
     uploaded: bool = False
+    _ends: float = math.inf
+
+    def end_after(self, seconds: float) -> None:
+        """Let nothing that is begun here last longer than until then, all in all."""
+        self._ends = time.monotonic() + seconds
+
+    def left(self, deadline_s: float) -> float:
+        """Give what is left of a deadline, in s. Raises DeadlineError where it is nothing."""
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise DeadlineError(
+                f"{self.board.name}: the board's time is over",
+                "raise fleets.*.board_deadline_s in the inventory",
+            )
+        return min(deadline_s, left)
 
     def ask(
         self, kind: str, request: Mapping[str, Json], deadline_s: float = SHORT_DEADLINE_S
     ) -> dict[str, Json]:
         """Send one request and give its result. Raises AgentError with the agent's own code."""
-        fields = {"version": protocol.VERSION, "kind": kind, "work_dir": self.board.work_dir}
-        message = json.dumps(fields | dict(request)).encode()
-        result = self._start(message, deadline_s)
-        if result.returncode == _NO_AGENT:
+        message = self._message(kind, request)
+        result = self._run(self._installed(), message, deadline_s)
+        if result.returncode == _NO_AGENT and self.guest:
+            result = self._run(self._from_memory(), self.program.content + message, deadline_s)
+        elif result.returncode == _NO_AGENT:
             self._send()
-            result = self._start(message, deadline_s)
+            result = self._run(self._installed(), message, deadline_s)
         return self._result(result)
 
-    def prepare(self) -> None:
-        """Make the folders that files are sent to."""
-        argv = ["sh", "-c", _PREPARE, "sh", self.board.work_dir]
-        self._must(self.transport.run(argv, deadline_s=SHORT_DEADLINE_S), "making work_dir")
+    @contextmanager
+    def hold(
+        self, kind: str, request: Mapping[str, Json], deadline_s: float = SHORT_DEADLINE_S
+    ) -> Iterator[dict[str, Json]]:
+        """Give the result of a request that is carried out for as long as the context lasts.
 
-    def _start(self, message: bytes, deadline_s: float) -> CommandResult:
+        The agent has been asked something before, so that it is there. Raises as `ask` does.
+        """
+        with self.transport.hold(
+            self._installed(),
+            self._message(kind, request) + b"\n",
+            until=_is_answer,
+            deadline_s=self.left(deadline_s),
+        ) as said:
+            yield self._result(CommandResult(0, said, b""))
+
+    def _message(self, kind: str, request: Mapping[str, Json]) -> bytes:
+        fields: dict[str, Json] = {
+            "version": protocol.VERSION,
+            "kind": kind,
+            "work_dir": self.board.work_dir,
+        }
+        if self.token is not None:
+            fields["token"] = self.token
+        return json.dumps(fields | dict(request)).encode()
+
+    def incoming(self, sha256: str) -> str:
+        """Say where what is sent under the lease goes on the board."""
+        folder = "none" if self.token is None else protocol.token_name(self.token)
+        return self._path("incoming", folder, f"{sha256}.part")
+
+    def _installed(self) -> list[str]:
+        return ["sh", "-c", _ASK, "sh", self._path("agent", f"{self.program.sha256}.pyz")]
+
+    def _from_memory(self) -> list[str]:
+        return ["python3", "-c", _FROM_MEMORY, str(len(self.program.content))]
+
+    def _run(self, argv: Sequence[str], stdin: bytes, deadline_s: float) -> CommandResult:
         return self.transport.run(
-            ["sh", "-c", _ASK, "sh", self._path("agent", f"{self.program.sha256}.pyz")],
-            message,
-            deadline_s=deadline_s,
+            argv,
+            stdin,
+            deadline_s=self.left(deadline_s),
             limit_bytes=protocol.MAX_REPLY_BYTES,
         )
 
     def _send(self) -> None:
-        name = f"{self.program.sha256}.pyz"
-        part, final = self._path("incoming", f"{name}.part"), self._path("agent", name)
-        self.prepare()
-        with tempfile.NamedTemporaryFile() as local:
-            local.write(self.program.content)
-            local.flush()
-            self.transport.put(Path(local.name), part, deadline_s=SHORT_DEADLINE_S)
-        adopt = ["python3", "-c", _ADOPT, part, final, self.program.sha256]
-        self._must(self.transport.run(adopt, deadline_s=SHORT_DEADLINE_S), "verifying the agent")
+        final = self._path("agent", f"{self.program.sha256}.pyz")
+        adopt = ["python3", "-c", _ADOPT, final, self.program.sha256]
+        result = self.transport.run(adopt, self.program.content, deadline_s=SHORT_DEADLINE_S)
+        self._must(result, "bringing the agent there")
         self.uploaded = True
 
     def _must(self, result: CommandResult, doing: str) -> None:
         if result.returncode == 0:
             return
         if result.returncode == _NO_COMMAND:
-            raise AgentError(
+            raise NoPython(
                 f"{self.board.name}: it has no python3",
                 "the agent needs Python 3.8 or newer on the board",
                 "OLD_PYTHON",
@@ -153,6 +230,14 @@ class Agent:
 
     def _path(self, *parts: str) -> str:
         return "/".join((self.board.work_dir.rstrip("/"), *parts))
+
+
+def _is_answer(said: bytes) -> bool:
+    try:
+        protocol.unpack(said)
+    except protocol.FrameError:
+        return False
+    return True
 
 
 def _tail(result: CommandResult) -> str:

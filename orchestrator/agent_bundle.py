@@ -10,13 +10,12 @@ import board_agent
 
 #: The oldest date a zip file can hold: bundles must not depend on when they were made.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_MAIN = "import sys\n\nfrom board_agent.main import main\n\nsys.exit(main())\n"
 
 
 def bundle_agent() -> bytes:
     """Give the agent as a zip that `python3 FILE` runs, uncompressed so that zlib has no say."""
     folder = Path(board_agent.__file__).parent
-    sources = {"__main__.py": _MAIN.encode()} | {
+    sources = {"__main__.py": (folder / "__main__.py").read_bytes()} | {
         f"board_agent/{path.name}": path.read_bytes() for path in folder.glob("*.py")
     }
     bundle = io.BytesIO()

@@ -15,6 +15,7 @@
     │   ├── HostKeyError              a host key that is unknown or has changed
     │   ├── Refused                   the board cannot take what it was offered
     │   └── AgentError                the agent answered with a typed error (`code`)
+    │       └── NoPython              there is no Python on the board for the agent to run in
     ├── DeadlineError        exit 1   something took longer than it may
     └── GateFailed           exit 3   the numbers are there and are not good enough
 
@@ -121,10 +122,14 @@ class AgentError(BoardError):
         self.code = code
 
 
+class NoPython(AgentError):  # noqa: N818 - the state of a board
+    """The board has no `python3`: nothing was begun there."""
+
+
 class DeadlineError(OrchError):
     """Something took longer than it may."""
 
-    code = "TIMEOUT"
+    code = "DEADLINE"
 
 
 class GateFailed(OrchError):  # noqa: N818 - the state of a run

@@ -26,7 +26,7 @@ def sha256_files(root: Path, files: Iterable[Path]) -> str:
 
 
 def as_json(value: object) -> Json:
-    """Give values, dataclasses among them, as what JSON can hold. Raises TypeError for others."""
+    """Give values, dataclasses and paths among them, as what JSON can hold. Else TypeError."""
     plain: Json = json.loads(json.dumps(value, default=_plain))
     return plain
 
@@ -34,6 +34,8 @@ def as_json(value: object) -> Json:
 def _plain(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, Path):
+        return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 

@@ -32,6 +32,27 @@ class Latency:
     fps: float
 
 
+@dataclass(frozen=True, slots=True)
+class ToolFigures:
+    """What an instrument without samples says itself, in ms; `p50_ms` is None where it does not."""
+
+    instrument: str
+    n: int
+    mean_ms: float
+    p50_ms: float | None
+
+
+def tool_figures(measurement: Measurement) -> ToolFigures | None:
+    """Give the figures of an instrument that gives no samples; None where there are samples."""
+    summary, instrument = (measurement.runtime.get(key) for key in ("summary", "instrument"))
+    if measurement.samples_ns or not isinstance(summary, dict) or not isinstance(instrument, str):
+        return None
+    count, mean, median = (_number(summary, key) for key in ("iterations", "mean_ms", "median_ms"))
+    if mean is None:
+        return None
+    return ToolFigures(instrument, round(count or 0), mean, median)
+
+
 def percentile(sorted_samples: Sequence[int], percent: float) -> int:
     """Give the nearest-rank percentile: the smallest sample with `percent` % at or below it.
 
@@ -62,11 +83,10 @@ def summarise(samples_ns: Sequence[int]) -> Latency:
 
 def judge(measurement: Measurement) -> Judged:
     """Say what may be believed of a measurement, and why: the worst finding counts."""
-    samples = measurement.samples_ns
-    if not samples:
-        return Judged("INVALID", ("there are no samples",))
-    if min(samples) <= 0:
-        return Judged("INVALID", (f"a sample is {min(samples)} ns",))
+    samples, figures = measurement.samples_ns, tool_figures(measurement)
+    if figures is None and min(samples, default=0) <= 0:
+        why = f"a sample is {min(samples)} ns" if samples else "there are no samples"
+        return Judged("INVALID", (why,))
     before, after = measurement.before, measurement.after
     load = _number(before, "npu_load_percent")
     if load is not None and load > MAX_FOREIGN_NPU_LOAD_PERCENT:
@@ -75,6 +95,9 @@ def judge(measurement: Measurement) -> Judged:
     if clocks[0] is not None and clocks[1] is not None and clocks[1] < clocks[0]:
         fell = f"the NPU clock fell from {clocks[0]:.0f} to {clocks[1]:.0f} MHz"
         return Judged("THROTTLED", (fell,))
+    if figures is not None:
+        unseen = f"{figures.instrument} gives no samples: whether it was steady is not known"
+        return Judged("VALID", (unseen,))
     spread = block_spread(samples)
     if spread > MAX_BLOCK_SPREAD:
         bound = f"{MAX_BLOCK_SPREAD:.0%}"

@@ -20,6 +20,7 @@ from orchestrator.domain import (
     Recipe,
     Rgb,
     RunSpec,
+    SmokeSpec,
     Target,
 )
 from orchestrator.errors import ConfigError
@@ -98,6 +99,7 @@ def _recipe(path: Path, parsed: RecipeFile) -> Recipe:
         check=CheckSpec(
             check.images, check.timeout, check.min_agreement, check.min_miou, check.min_cosine
         ),
+        smoke=SmokeSpec(parsed.smoke.images, parsed.smoke.min_agreement),
         run=RunSpec(parsed.run.warmup, parsed.run.iterations, parsed.run.timeout),
         evaluation=_images(path, parsed.evaluation),
         gates=Gates(parsed.gates.min_agreement, parsed.gates.min_miou, parsed.gates.max_p50_ms),

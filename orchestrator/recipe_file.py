@@ -128,6 +128,17 @@ class _Check(_Model):
     min_cosine: _Share | None = Field(None, description="of every float output")
 
 
+class _Smoke(_Model):
+    """What a release must do on a board before it becomes the current one there."""
+
+    images: Annotated[int, Field(ge=0, le=100)] = Field(
+        1, description="evaluation images it runs on; 0 leaves the proof out"
+    )
+    min_agreement: _Share = Field(
+        0.95, description="pixel agreement with `pulsar2 run`, or with the float model"
+    )
+
+
 class _Run(_Model):
     """How a board is measured."""
 
@@ -159,6 +170,7 @@ class RecipeFile(_Model):
     optimize: _Optimize = Field(default_factory=_Optimize)
     compile: _Compile = Field(default_factory=_Compile)
     check: _Check = Field(default_factory=_Check)
+    smoke: _Smoke = Field(default_factory=_Smoke)
     run: _Run = Field(default_factory=_Run)
     evaluation: ImagesFile = Field(default_factory=lambda: ImagesFile(size=16))
     gates: _Gates = Field(default_factory=_Gates)

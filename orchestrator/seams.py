@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ from orchestrator.domain import (
     StoredBlob,
     ToolchainIdentity,
 )
+from orchestrator.fleet_memory import FleetMemory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -65,6 +66,22 @@ class Transport(Protocol):
         """Read a file of at most `limit_bytes`. Raises BoardError when it is missing or larger."""
         ...
 
+    def hold(
+        self,
+        argv: Sequence[str],
+        stdin: bytes = b"",
+        *,
+        until: Callable[[bytes], bool],
+        deadline_s: float,
+    ) -> AbstractContextManager[bytes]:
+        """Start a command and give what it has said as soon as `until` finds that enough.
+
+        Its stdin stays open as long as the context; leaving closes it and ends the command.
+        `deadline_s` is for the beginning. Raises BoardError when it ends before it has said
+        enough, Unreachable, DeadlineError.
+        """
+        ...
+
 
 class Connect(Protocol):
     """Opens a board. Raises Unreachable, HostKeyError."""
@@ -102,8 +119,8 @@ class Blobs(Protocol):
         ...
 
 
-class Ledger(Protocol):
-    """What happened: runs, actions, board outcomes with raw samples."""
+class Ledger(FleetMemory, Protocol):
+    """What happened: runs, actions, board outcomes with raw samples; and what boards were like."""
 
     def start_run(self, run: RunRecord) -> None:
         """Write down that a run has begun."""
@@ -182,11 +199,24 @@ class Failed(Generic[Item]):
     error: Exception
 
 
+def _no_groups(_: object) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class AtOnce(Generic[Item]):
+    """How many items are worked on at once: in all, and of each of the groups an item is in."""
+
+    in_all: int
+    of_group: Mapping[str, int] = field(default_factory=dict)
+    groups: Callable[[Item], Sequence[str]] = _no_groups
+
+
 class Engine(Protocol):
     """Where board work runs: threads here, or workers elsewhere."""
 
     def map(
-        self, func: Callable[[Item], Result], items: Iterable[Item], max_parallel: int
+        self, func: Callable[[Item], Result], items: Iterable[Item], at_once: AtOnce[Item]
     ) -> Iterator[Ok[Item, Result] | Failed[Item]]:
         """Work on all items and hand each over as it ends."""
         ...

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain import BoardOutcome, Gates, Json, RunRecord
-from orchestrator.latency import summarise
+from orchestrator.latency import summarise, tool_figures
 
+#: What the vendor's tool says, of boards without Python: never in one column with our own figures.
+TOOL_COLUMN = "ax_run_model ms"
 #: Header and whether the column holds numbers.
 COLUMNS = (
     ("board", False),
@@ -23,6 +25,7 @@ COLUMNS = (
     ("max ms", True),
     ("n", True),
     ("fps", True),
+    (TOOL_COLUMN, True),
     ("agreement", True),
     ("mIoU", True),
     ("verdict", False),
@@ -66,25 +69,46 @@ def table_row(run: RunRecord, outcome: BoardOutcome) -> tuple[str, ...]:
         _text(run.summary, "target"),
     )
     verdict = (verdict_text(outcome),)
-    measured = outcome.measurement
+    measured, agreed = outcome.measurement, outcome.agreement
+    accuracy = (
+        EMPTY if agreed is None else f"{agreed.pixel_agreement:.2%}",
+        EMPTY if agreed is None else f"{agreed.miou:.3f}",
+    )
+    figures = None if measured is None else tool_figures(measured)
+    if figures is not None:
+        what = f"{figures.mean_ms:.3f} mean" if figures.p50_ms is None else f"{figures.p50_ms:.3f}"
+        return (*known, *[EMPTY] * 6, str(figures.n), EMPTY, what, *accuracy, *verdict)
     if measured is None or not measured.samples_ns:
-        return (*known, *[EMPTY] * 10, *verdict)
+        return (*known, *[EMPTY] * 11, *verdict)
     latency = summarise(measured.samples_ns)
-    agreed = outcome.agreement
     return (
         *known,
-        f"{measured.load_ns / 1e6:.1f}",
-        f"{measured.first_ns / 1e6:.2f}",
+        _ms(measured.load_ns, 1),
+        _ms(measured.first_ns, 2),
         f"{latency.p50_ms:.3f}",
         f"{latency.p90_ms:.3f}",
         EMPTY if latency.p99_ms is None else f"{latency.p99_ms:.3f}",
         f"{latency.max_ms:.3f}",
         str(latency.n),
         f"{latency.fps:.1f}",
-        EMPTY if agreed is None else f"{agreed.pixel_agreement:.2%}",
-        EMPTY if agreed is None else f"{agreed.miou:.3f}",
+        EMPTY,
+        *accuracy,
         *verdict,
     )
+
+
+def shown(rows: Sequence[tuple[str, ...]]) -> tuple[list[tuple[str, bool]], list[tuple[str, ...]]]:
+    """Give columns and rows for people: without the tool's column where no board has it."""
+    place = [name for name, _ in COLUMNS].index(TOOL_COLUMN)
+    if any(row[place] != EMPTY for row in rows):
+        return list(COLUMNS), list(rows)
+    return [c for c in COLUMNS if c[0] != TOOL_COLUMN], [
+        (*row[:place], *row[place + 1 :]) for row in rows
+    ]
+
+
+def _ms(value_ns: int | None, digits: int) -> str:
+    return EMPTY if value_ns is None else f"{value_ns / 1e6:.{digits}f}"
 
 
 def accuracy_rows(run: RunRecord, outcomes: Sequence[BoardOutcome]) -> list[tuple[str, ...]]:
@@ -127,6 +151,31 @@ def _is_invalid(outcome: BoardOutcome) -> bool:
     return outcome.judged is not None and outcome.judged.verdict == "INVALID"
 
 
+def failed_boards(outcomes: Iterable[BoardOutcome], gates: Gates) -> tuple[str, ...]:
+    """Name the boards that a rollout counts as failed: at work, at a gate, or gone back."""
+    return tuple(
+        one.board
+        for one in outcomes
+        if one.error_code or _is_invalid(one) or _broken_gates(one, gates)
+    )
+
+
+def outcome_in_one_line(outcome: BoardOutcome) -> str:
+    """Say of one board how it went."""
+    if outcome.error:
+        return f"failed: {outcome.error}" + (f" ({outcome.hint})" if outcome.hint else "")
+    delivery, agreed = outcome.delivery, outcome.agreement
+    parts = []
+    if delivery is not None:
+        sent = delivery.uploaded_bytes
+        parts.append(f"{sent:,} bytes uploaded" if sent else "0 bytes uploaded, nothing is new")
+        if delivery.undone:
+            parts.append(f"back to {delivery.before}: {'; '.join(delivery.undone)}")
+    if agreed is not None:
+        parts.append(f"agreement {agreed.pixel_agreement:.2%} on {agreed.images} images")
+    return ", ".join(parts) or "looked at"
+
+
 def summarise_run(outcomes: Sequence[BoardOutcome], gates: Gates) -> Summary:
     """Say in one sentence how it went, and name the boards and gates that failed."""
     failed = tuple(one.board for one in outcomes if one.error_code or _is_invalid(one))
@@ -149,7 +198,7 @@ def summarise_run(outcomes: Sequence[BoardOutcome], gates: Gates) -> Summary:
 
 
 def _broken_gates(outcome: BoardOutcome, gates: Gates) -> list[str]:
-    broken = []
+    broken = list(outcome.delivery.undone) if outcome.delivery else []
     agreed, measured = outcome.agreement, outcome.measurement
     if agreed is not None:
         for label, value, least in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,13 +19,13 @@ from orchestrator.backends.sql_ledger import SqlLedger
 from orchestrator.cache import Cache
 from orchestrator.domain import ToolchainSpec
 from orchestrator.errors import ConfigError
-from orchestrator.inventory import Inventory, load_inventory
+from orchestrator.inventory import Inventory, find_inventory, load_inventory
 from orchestrator.known_images import KnownImages
 from orchestrator.seams import Engine, Progress, Toolchain
 
 if TYPE_CHECKING:
     from orchestrator.backends.fabric_connect import FabricConnect
-    from orchestrator.pipeline import Crew
+    from orchestrator.fleet.rolling import Crew
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,7 @@ class Workplace:
 
 def open_workplace(inventory: Path | None) -> Workplace:
     """Find the inventory (option, `ORCH_INVENTORY`, ./inventory.yaml) and the home beside it."""
-    named = inventory or Path(os.environ.get("ORCH_INVENTORY") or "inventory.yaml")
-    if not named.is_file():
-        raise ConfigError(
-            f"{named}: no such inventory",
-            "go to the folder that has one, or name it with --inventory",
-        )
+    named = find_inventory(inventory)
     home = os.environ.get("ORCH_HOME")
     folder = Path(home).expanduser() if home else named.resolve().parent / ".orch"
     return Workplace(load_inventory(named), folder.absolute())
@@ -136,24 +132,37 @@ def make_workshop(
     return Workshop(cache, blobs, toolchain, progress, place.home / "logs")
 
 
-def make_connect(place: Workplace) -> FabricConnect:
-    """Give what opens boards; keys may be pinned in the inventory or stand in known_hosts."""
-    from orchestrator.backends.fabric_connect import FabricConnect
+def make_connect(place: Workplace, secret_of: Callable[[str], str] | None = None) -> FabricConnect:
+    """Give what opens boards; keys may be pinned in the inventory or stand in known_hosts.
 
-    return FabricConnect((place.home / "known_hosts", Path("~/.ssh/known_hosts").expanduser()))
+    `secret_of` gives the password for `env:NAME` and `prompt`; without it nobody is asked.
+    """
+    from orchestrator.backends.fabric_connect import FabricConnect, environment_secret
+
+    known_hosts = (place.home / "known_hosts", Path("~/.ssh/known_hosts").expanduser())
+    secrets = secret_of or environment_secret
+    return FabricConnect(known_hosts, secrets, place.inventory.site_limits)
 
 
 def make_crew(
-    place: Workplace, ledger: SqlLedger, engine_url: str | None, progress: Progress
+    place: Workplace,
+    ledger: SqlLedger,
+    engine_url: str | None,
+    progress: Progress,
+    secret_of: Callable[[str], str] | None = None,
 ) -> Crew:
     """Give what working on boards needs."""
-    from orchestrator.pipeline import Crew
+    from orchestrator.boards.remembering import open_notes
+    from orchestrator.fleet.rolling import Crew
+    from orchestrator.transfer.encoding import Encoder
+    from orchestrator.transfer.payloads import Payloads
 
     return Crew(
-        connect=make_connect(place),
+        connect=make_connect(place, secret_of),
         engine=make_engine(engine_url),
-        blobs=place.blobs(),
+        encoder=Encoder(place.blobs(), Payloads(place.home / "payloads")),
         ledger=ledger,
+        notes=open_notes(ledger),
         progress=progress,
         reports=place.home / "reports",
     )

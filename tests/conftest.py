@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,10 +21,15 @@ Docker = Callable[..., str]
 Boards = Callable[..., AbstractContextManager[Board]]
 Fleets = Callable[..., AbstractContextManager[SimulatedFleet]]
 
-BOARD_IMAGE = "orch/board-sim:debian12"
-IMAGES = (*(f"orch/pulsar2-sim:{one}" for one in ("3.3", "4.2", "5.2", "7.0")), BOARD_IMAGE)
+BOARD_KINDS = ("debian12", "ubuntu22", "pyramid", "buildroot", "debian11")
+IMAGES = (
+    *(f"orch/pulsar2-sim:{one}" for one in ("3.3", "4.2", "5.2", "7.0")),
+    *(f"orch/board-sim:{one}" for one in BOARD_KINDS),
+)
 #: What scripts/test could not provide; the only ORCH variable that tests are to see.
 MISSING = "ORCH_TEST_MISSING"
+#: Where orch finds the password for sudo on boards of the kind `pyramid`.
+SUDO_VARIABLE = "BOARD_SUDO_PASSWORD"
 START_S = 30.0
 
 
@@ -79,40 +83,43 @@ def _docker_is_missing() -> str:
 
 @pytest.fixture(scope="session")
 def board_container(docker_engine: Docker, tmp_path_factory: pytest.TempPathFactory) -> Boards:
-    """Give what starts one board with OpenSSH; the container is named like the board.
+    """Give what starts one board: an image of BOARD_KINDS, faults, a network and address in it.
 
-    It keeps disk and port when it is stopped and started again, and goes with its context.
+    The container is named like the board. It keeps disk and port when it is stopped and started
+    again, and goes with its context.
     """
-    from containers.board_sim.serve import keep_key
+    from containers.faults.boards import SUDO_PASSWORD, Network, Order, board
 
     keys = tmp_path_factory.mktemp("keys")
-    keep_key(keys / "client")
+    os.environ[SUDO_VARIABLE] = SUDO_PASSWORD  # the fixture before this one clears what it can see
 
     @contextmanager
-    def start() -> Iterator[Board]:
+    def start(
+        kind: str = "debian12",
+        faults: Sequence[str] = (),
+        network: Network | None = None,
+        number: int = 2,
+        uid: str | None = None,
+        options: Sequence[str] = (),
+    ) -> Iterator[Board]:
         name = f"orch-board-{os.urandom(3).hex()}"
-        public = keep_key(keys / name).export_public_key().decode().split()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        docker_engine(
-            *("run", "--detach", "--name", name, "--hostname", "ax650"),
-            *("--publish", f"127.0.0.1:{port}:22", "--env", f"BOARD_NAME={name}"),
-            *("--env", f"AUTHORIZED_KEY={(keys / 'client.pub').read_text().strip()}"),
-            *("--env", f"HOST_KEY={(keys / name).read_text()}", BOARD_IMAGE),
-        )
-        try:
-            wait_for_ssh(port)
+        address = network.address(number) if network else None
+        order = Order(name, kind, tuple(faults), network, address, uid, tuple(options))
+        with board(order, keys) as started:
+            root = started.user == "root"
             yield Board(
                 name=name,
-                host="127.0.0.1",
-                port=port,
-                user="root",
-                host_keys=(" ".join(public[:2]),),
-                identity_file=str(keys / "client"),
+                host=started.host,
+                port=started.port,
+                user=started.user,
+                host_keys=(started.host_key,),
+                identity_file=started.identity_file,
+                work_dir=".orch" if root else "/var/lib/orch",
+                sudo=not root,
+                sudo_password=None if root else f"env:{SUDO_VARIABLE}",
             )
-        finally:
-            docker_engine("rm", "--force", "--volumes", name)
 
+    assert docker_engine("info")
     return start
 
 
@@ -123,17 +130,9 @@ def ssh_answers() -> Callable[[int], None]:
 
 
 def wait_for_ssh(port: int) -> None:
-    end = time.monotonic() + START_S
-    while time.monotonic() < end:
-        # The engine's proxy takes connections before the container listens.
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1) as line:
-                if line.recv(4) == b"SSH-":
-                    return
-        except OSError:
-            pass
-        time.sleep(0.1)
-    pytest.fail(f"no SSH server answers on port {port} within {START_S:g} s")
+    from containers.faults.boards import wait_for_greeting
+
+    wait_for_greeting("127.0.0.1", port)
 
 
 @pytest.fixture(scope="session")

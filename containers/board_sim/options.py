@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from containers.board_sim.profiles import FAULTS, PROFILES, Fault
+from containers.board_sim.profiles import FAULTS, IN_TURN, PROFILES, Fault
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -39,7 +39,7 @@ def plan_boards(options: argparse.Namespace) -> list[BoardPlan]:
         faults.setdefault(name, set()).add(fault)
     if unknown := sorted(faults.keys() - set(names)):
         raise ValueError(f"fault for {', '.join(unknown)}: the boards are {', '.join(names)}")
-    profiles = options.profile or list(PROFILES)
+    profiles = options.profile or IN_TURN
     return [
         BoardPlan(
             name=name,

@@ -1,13 +1,25 @@
-"""What the simulated boards are like: SDK, chip, memory, temperature, in real boards' texts."""
+"""What the simulated boards are like: SDK, chip, memory, temperature, in real boards' texts.
+
+This runs on the boards too, and one of them has Python 3.9: hence NamedTuple, and no slots.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
-Fault = Literal["wrong-host-key", "no-sftp", "hang", "no-python", "vnpu", "old-sdk"]
+Fault = Literal[
+    "wrong-host-key",
+    "no-sftp",
+    "hang",
+    "no-python",
+    "vnpu",
+    "old-sdk",
+    "cmm-full",
+    "hot",
+    "tenant",
+]
 
 #: What can be wrong with a simulated board.
 FAULTS: tuple[Fault, ...] = (
@@ -17,11 +29,13 @@ FAULTS: tuple[Fault, ...] = (
     "no-python",  # no python3 in PATH
     "vnpu",  # the NPU is split: models for more than one core are refused
     "old-sdk",  # a runtime older than the model's compiler
+    "cmm-full",  # next to nothing of the NPU's memory is left
+    "hot",  # 110 °C, ten below the reset of the chip
+    "tenant",  # another program holds the NPU: its load, its memory, its lease
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """One kind of board.
 
     Attributes:
@@ -29,6 +43,8 @@ class Profile:
         cmm_base: physical address of the NPU's memory pool.
         newest_pulsar2: the newest compiler whose models the runtime takes, `major.minor`.
         vnpu: `disable` or `enable`.
+        tenant_kb: memory that another program holds beside `cmm_used_kb`.
+        tenant_load: what that program loads each core of the NPU with, in percent.
     """
 
     sdk_version: str
@@ -43,6 +59,8 @@ class Profile:
     temperature_mc: int
     npu_clock: str = "800M"
     vnpu: str = "disable"
+    tenant_kb: int = 0
+    tenant_load: int = 0
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -72,26 +90,62 @@ PROFILES: Mapping[str, Profile] = {
         cmm_used_kb=20924,
         temperature_mc=52718,
     ),
+    # M5Stack AI Pyramid: AX8850, 8 GB, six of them for the NPU.
+    "m5-pyramid": Profile(
+        sdk_version="V3.6.2_20250731140456",
+        sdk_date="Jul 31 2025 14:04:56",
+        engine_version="2.12.0s",
+        newest_pulsar2="7.0",
+        chip_type="AX650C_CHIP",
+        board_id="AX650N_M5stack_8G",
+        cmm_base=0x1_8000_0000,
+        cmm_total_kb=6144 * 1024,
+        cmm_used_kb=40960,
+        temperature_mc=55102,
+    ),
+    # AXERA's demo board with the SDK's own buildroot image: 16 GB, ten of them for the NPU.
+    "demo-buildroot": Profile(
+        sdk_version="V1.45.0_P39_20240830020829",
+        sdk_date="Aug 30 2024 02:08:29",
+        engine_version="2.7.2a",
+        newest_pulsar2="7.0",
+        chip_type="AX650N_CHIP",
+        board_id="AX650N_Demo",
+        cmm_base=0x2_8000_0000,
+        cmm_total_kb=10240 * 1024,
+        cmm_used_kb=18876,
+        temperature_mc=47310,
+    ),
 }
+#: What the boards of a fleet are in turn, where nothing else is asked for.
+IN_TURN = ("m4n-ubuntu22", "m4n-debian12")
+_HOT_MC = 110_000
+#: Of which no model can be loaded.
+_SCRAP_KB = 64
 
 
 def with_faults(profile: Profile, faults: Collection[Fault]) -> Profile:
     """The profile with those faults that show in a board's files."""
     if "vnpu" in faults:
-        profile = replace(profile, vnpu="enable")
+        profile = profile._replace(vnpu="enable")
     if "old-sdk" in faults:
-        profile = replace(
-            profile,
+        profile = profile._replace(
             sdk_version="V1.14.0_20230506154237",
             sdk_date="May  6 2023 15:42:37",
             engine_version="1.1.0",
             newest_pulsar2="1.2",
         )
+    if "hot" in faults:
+        profile = profile._replace(temperature_mc=_HOT_MC)
+    if "tenant" in faults:
+        profile = profile._replace(tenant_kb=profile.cmm_total_kb // 4, tenant_load=97)
+    if "cmm-full" in faults:
+        used_kb = profile.cmm_total_kb - profile.tenant_kb - _SCRAP_KB
+        profile = profile._replace(cmm_used_kb=used_kb)
     return profile
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Which of the boards of a kind this is: what AXERA's driver calls `uid`, 64 bits."""
 
     name: str

@@ -1,26 +1,32 @@
-"""Process 1 of a board's container: makes the board below /sim, then becomes sshd.
+"""Process 1 of a board's container: makes the board below /sim, then becomes its SSH server.
 
-Environment: AUTHORIZED_KEY, a public key that may log in as root; BOARD_NAME; BOARD_UID, 16 hex
-digits, from the name when it is not set; PROFILE; FAULTS, by commas. The host key is the private
-key in HOST_KEY, or the file /run/board/host_key, or a new one.
+Environment: AUTHORIZED_KEY, a public key that may log in; BOARD_NAME; BOARD_UID, 16 hex digits,
+from the name when it is not set; PROFILE; FAULTS, by commas; SUDO_PASSWORD of a board whose user
+is not root. The host key is the private key in HOST_KEY, or the file /run/board/host_key, or a
+new one. The image sets BOARD_USER, SSH_SERVER and VENDOR_LIBRARIES.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
+from containers.board_sim.board_clock import CLOCK
 from containers.board_sim.profiles import FAULTS, PROFILES, identity_of, with_faults
 from containers.board_sim.root import make_root
 
 _HOST_KEY = Path("/etc/ssh/board_host_key")
+_DROPBEAR_KEY = "/etc/dropbear/board_host_key"
 _MOUNTED_KEY = Path("/run/board/host_key")
 #: Those of the faults that a container can have.
-_FAULTS_HERE = ("no-sftp", "vnpu", "old-sdk")
+_FAULTS_HERE = ("no-sftp", "vnpu", "old-sdk", "cmm-full", "hot", "tenant", "clock-1970")
+#: How far after the epoch a clock without a battery begins.
+_BOOTED_S = 30
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -30,22 +36,55 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _place_keys(env: Mapping[str, str]) -> None:
-    _write_private(Path("/root/.ssh/authorized_keys"), env["AUTHORIZED_KEY"])
+    user = env.get("BOARD_USER", "root")
+    home = Path("/root" if user == "root" else f"/home/{user}")
+    _write_private(home / ".ssh/authorized_keys", env["AUTHORIZED_KEY"])
+    if user != "root":
+        # sshd without PAM refuses a user whose password is locked.
+        words = f"{user}:{env.get('SUDO_PASSWORD') or os.urandom(12).hex()}\n"
+        subprocess.run(["chpasswd"], input=words, text=True, check=True)
+        for path in (home / ".ssh", home / ".ssh/authorized_keys"):
+            shutil.chown(path, user, user)
     if "HOST_KEY" in env:
         _write_private(_HOST_KEY, env["HOST_KEY"])
     elif _MOUNTED_KEY.exists():
         _write_private(_HOST_KEY, _MOUNTED_KEY.read_text(encoding="ascii"))
-    elif not _HOST_KEY.exists():
+    elif not _HOST_KEY.exists() and env.get("SSH_SERVER") != "dropbear":
         argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(_HOST_KEY)]
         subprocess.run(argv, check=True)
 
 
+def _place_libraries(root: Path) -> None:
+    """Put libraries of the vendor's names where his are, off the linker's path."""
+    system = Path("/usr/lib/x86_64-linux-gnu/libdl.so.2")
+    for name in ("sys", "interpreter", "engine"):
+        shutil.copyfile(system, root / f"soc/lib/libax_{name}.so")
+
+
+def server_argv(env: Mapping[str, str], faults: tuple[str, ...]) -> list[str]:
+    """Give the command line of the board's SSH server."""
+    if env.get("SSH_SERVER") == "dropbear":
+        return ["/usr/sbin/dropbear", "-F", "-E", "-s", "-r", _DROPBEAR_KEY]
+    argv = ["/usr/sbin/sshd", "-D", "-e"]
+    if "no-sftp" not in faults:
+        argv += ["-o", "Subsystem=sftp internal-sftp"]
+    return argv
+
+
+def _prepare_server(server: str) -> None:
+    Path("/run/sshd").mkdir(parents=True, exist_ok=True)
+    if server == "dropbear":
+        made = ["dropbearkey", "-t", "ed25519", "-f", _DROPBEAR_KEY]
+        given = ["dropbearconvert", "openssh", "dropbear", str(_HOST_KEY), _DROPBEAR_KEY]
+        Path(_DROPBEAR_KEY).unlink(missing_ok=True)
+        subprocess.run(given if _HOST_KEY.exists() else made, check=True, capture_output=True)
+
+
 def main(env: Mapping[str, str]) -> None:
-    """Make the board and become its sshd. Exits when the environment makes no sense."""
+    """Make the board and become its SSH server. Exits when the environment makes no sense."""
     name = env.get("BOARD_NAME", "sim")
     profile = env.get("PROFILE", "m4n-debian12")
     asked = {fault for fault in env.get("FAULTS", "").split(",") if fault}
-    faults = [fault for fault in FAULTS if fault in asked]
     if profile not in PROFILES:
         sys.exit(f"board_sim: PROFILE {profile!r}: there are {', '.join(PROFILES)}")
     if asked - set(_FAULTS_HERE):
@@ -54,13 +93,19 @@ def main(env: Mapping[str, str]) -> None:
         sys.exit("board_sim: AUTHORIZED_KEY is not set: there is no login without a key")
     identity = identity_of(name)
     if env.get("BOARD_UID"):
-        identity = replace(identity, uid=int(env["BOARD_UID"], 16))
-    make_root(Path("/sim"), with_faults(PROFILES[profile], faults), identity)
+        identity = identity._replace(uid=int(env["BOARD_UID"], 16))
+    facts = with_faults(PROFILES[profile], [fault for fault in FAULTS if fault in asked])
+    make_root(Path("/sim"), facts, identity)
+    if env.get("VENDOR_LIBRARIES"):
+        _place_libraries(Path("/sim"))
+    if "clock-1970" in asked and not CLOCK.exists():
+        CLOCK.write_text(f"-{int(time.time()) - _BOOTED_S}\n", encoding="ascii")
     _place_keys(env)
-    Path("/run/sshd").mkdir(exist_ok=True)
-    sftp = [] if "no-sftp" in faults else ["-o", "Subsystem=sftp internal-sftp"]
-    print(f"board_sim: {name} ({profile}), simulated, sshd on port 22", flush=True)
-    os.execv("/usr/sbin/sshd", ["/usr/sbin/sshd", "-D", "-e", *sftp])  # noqa: S606 - becomes it
+    server = env.get("SSH_SERVER", "sshd")
+    _prepare_server(server)
+    print(f"board_sim: {name} ({profile}), simulated, {server} on port 22", flush=True)
+    argv = server_argv(env, tuple(asked))
+    os.execv(argv[0], argv)  # noqa: S606 - becomes it
 
 
 if __name__ == "__main__":

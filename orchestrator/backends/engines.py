@@ -5,11 +5,11 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
+from orchestrator.backends.turns import Turns
 from orchestrator.errors import ConfigError
-from orchestrator.seams import Failed, Ok
+from orchestrator.seams import AtOnce, Failed, Ok
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -34,33 +34,34 @@ class ThreadEngine:
     """Threads that do not keep the process alive: Ctrl-C need not wait for a hung board."""
 
     def map(
-        self, func: Callable[[Item], Result], items: Iterable[Item], max_parallel: int
+        self, func: Callable[[Item], Result], items: Iterable[Item], at_once: AtOnce[Item]
     ) -> Iterator[Ok[Item, Result] | Failed[Item]]:
         """Work on all items and hand each over as it ends."""
-        waiting: queue.SimpleQueue[Item] = queue.SimpleQueue()
-        done: queue.SimpleQueue[Ok[Item, Result] | Failed[Item]] = queue.SimpleQueue()
         todo = list(items)
-        for item in todo:
-            waiting.put(item)
+        turns = Turns(todo, at_once)
+        lock = threading.Lock()
+        done: queue.SimpleQueue[Ok[Item, Result] | Failed[Item]] = queue.SimpleQueue()
 
-        def work() -> None:
-            while True:
-                try:
-                    item = waiting.get_nowait()
-                except queue.Empty:
-                    return
-                done.put(_attempt(func, item))
+        def work(item: Item) -> None:
+            done.put(_attempt(func, item))
+            with lock:
+                turns.end(item)
+            begin()
 
-        for _ in range(min(max_parallel, len(todo))):
-            threading.Thread(target=work, daemon=True).start()
+        def begin() -> None:
+            with lock:
+                begun = turns.begin()
+            for item in begun:
+                threading.Thread(target=work, args=(item,), daemon=True).start()
+
+        begin()
         try:
             for _ in todo:
                 yield done.get()
         finally:
             # Where nobody waits any more, Ctrl-C for one, no further item is begun.
-            with suppress(queue.Empty):
-                while True:
-                    waiting.get_nowait()
+            with lock:
+                turns.stop()
 
 
 class DaskEngine:
@@ -73,31 +74,34 @@ class DaskEngine:
         self._url = url
 
     def map(
-        self, func: Callable[[Item], Result], items: Iterable[Item], max_parallel: int
+        self, func: Callable[[Item], Result], items: Iterable[Item], at_once: AtOnce[Item]
     ) -> Iterator[Ok[Item, Result] | Failed[Item]]:
-        """Work on all items, at most `max_parallel` at once, and hand each over as it ends.
+        """Work on all items and hand each over as it ends.
 
         Raises:
             ConfigError: there is no scheduler at the URL, or no Dask here.
         """
-        todo = iter(items)
+        turns = Turns(items, at_once)
         with _client(self._url) as client:
             from distributed import as_completed
 
             sent: dict[str, Item] = {}
 
-            def submit(item: Item) -> Future:
-                future = client.submit(_attempt, func, item, pure=False, retries=0)
-                sent[future.key] = item
-                return future
+            def begin() -> list[Future]:
+                begun = []
+                for item in turns.begin():
+                    future = client.submit(_attempt, func, item, pure=False, retries=0)
+                    sent[future.key] = item
+                    begun.append(future)
+                return begun
 
-            first = [submit(item) for _, item in zip(range(max_parallel), todo, strict=False)]
-            running = as_completed(first)
+            running = as_completed(begin())
             for future in running:
-                yield _outcome(future, sent.pop(future.key))
-                for item in todo:
-                    running.add(submit(item))
-                    break
+                item = sent.pop(future.key)
+                yield _outcome(future, item)
+                turns.end(item)
+                for begun in begin():
+                    running.add(begun)
 
 
 def _client(url: str) -> Client:

@@ -1,140 +1,117 @@
-"""Opens boards over SSH, by Fabric, with strict host keys.
+"""Opens boards over SSH, by Fabric, with strict host keys on every step of the way.
 
-Names, users and jump hosts come from ~/.ssh/config, keys from ssh-agent and key files.
+Names, users and jump hosts come from the inventory and ~/.ssh/config, keys from ssh-agent and key
+files, passwords from where the inventory says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import paramiko
-from fabric import Connection
-from paramiko.hostkeys import HostKeyEntry, HostKeys, InvalidHostKey
 
+from orchestrator.backends.bandwidth import Meter, shared_meter
 from orchestrator.backends.fabric_transport import FabricTransport
+from orchestrator.backends.host_key_check import KINDS, HostKeyCheck
+from orchestrator.backends.known_hosts import HostKey
+from orchestrator.backends.ssh_dial import Dial
+from orchestrator.backends.ssh_way import Step, way_to
 from orchestrator.domain import Board
-from orchestrator.errors import HostKeyError, Unreachable
+from orchestrator.errors import ConfigError, HostKeyError, Refused
 
 if TYPE_CHECKING:
     from orchestrator.seams import Transport
 
+_ENVIRONMENT = "env:"
+
+
+def environment_secret(source: str) -> str:
+    """Read `env:NAME`. Raises ConfigError when it is not set, or needs somebody to ask."""
+    name = source.removeprefix(_ENVIRONMENT)
+    if not source.startswith(_ENVIRONMENT):
+        raise ConfigError("a password is to be asked for, and nobody can be", "use env:NAME")
+    if not (secret := os.environ.get(name, "")):
+        raise ConfigError(f"{name} is not set, and a password is to come from it", f"export {name}")
+    return secret
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The host keys that one server on the way shows, and which keys are known for it."""
+
+    step: Step
+    keys: tuple[HostKey, ...]
+    known: tuple[HostKey, ...]
+    is_last: bool
+
 
 @dataclass(frozen=True, slots=True)
 class FabricConnect:
-    """Opens boards; `known_hosts` are the files where their keys may stand."""
+    """Opens boards.
+
+    Attributes:
+        known_hosts: the files where their keys may stand.
+        secret_of: gives the password for `env:NAME` or `prompt`.
+        site_limits: bytes a second that all transfers of this process to a site may use.
+    """
 
     known_hosts: tuple[Path, ...]
+    secret_of: Callable[[str], str] = environment_secret
+    site_limits: Mapping[str, int] = field(default_factory=dict)
 
     @contextmanager
     def __call__(self, board: Board) -> Iterator[Transport]:
-        """Give the open connection. Raises Unreachable, HostKeyError."""
-        connection = _connection(board)
-        _trust_only(connection, _known_keys(connection, board, self.known_hosts))
-        try:
-            _open(connection, board)
-            yield FabricTransport(connection, board)
-        finally:
-            connection.close()
-
-
-def _connection(board: Board) -> Connection:
-    timeout = board.connect_timeout_s
-    keys: dict[str, object] = {"banner_timeout": timeout, "auth_timeout": timeout}
-    if board.identity_file is not None:
-        keys |= {
-            "key_filename": str(Path(board.identity_file).expanduser()),
-            "look_for_keys": False,
-        }
-    return Connection(
-        board.host,
-        user=board.user,
-        port=board.port,
-        connect_timeout=max(1, round(timeout)),
-        connect_kwargs=keys,
-    )
-
-
-def _known_keys(connection: Connection, board: Board, files: Sequence[Path]) -> HostKeys:
-    """Give the keys a board may show: those pinned in the inventory, else those in the files."""
-    name = host_key_name(connection.host, connection.port)
-    keys = HostKeys()
-    for pinned in board.host_keys:
-        try:
-            entry = HostKeyEntry.from_line(f"{name} {pinned}")
-        except (paramiko.SSHException, InvalidHostKey):
-            entry = None
-        if entry is None or entry.key is None:
-            raise HostKeyError(
-                f"{board.name}: its pinned host_key is not a public key: {pinned[:40]!r}",
-                "it looks like `ssh-ed25519 AAAA…`: orch fleet trust",
-            )
-        keys.add(name, entry.key.get_name(), entry.key)
-    if not board.host_keys:
-        for file in files:
+        """Give the open connection. Raises Unreachable, HostKeyError, Refused."""
+        dial, tunnel = self._dial(board), None
+        with ExitStack() as way:
             try:
-                keys.load(str(file))
-            except FileNotFoundError:
-                continue
-            except InvalidHostKey as error:
-                message = f"{board.name}: {file} has a line without a public key: {error.args[0]}"
-                raise HostKeyError(message, "correct or delete that line") from error
-    return keys
+                for step in way_to(board):
+                    tunnel = way.enter_context(dial.log_in(step, tunnel))
+            except ConfigError as error:  # of this board; the others go on
+                raise Refused(f"{board.name}: {error}", error.hint) from error
+            assert tunnel is not None  # noqa: S101 - the board itself is always a step
+            yield self._transport(board, tunnel)
 
+    def offers(self, board: Board) -> Iterator[Offer]:
+        """Give what each step shows; to go on beyond a jump host, its key must then be known."""
+        tunnel: paramiko.Transport | None = None
+        *hops, last = way_to(board)
+        with ExitStack() as way:
+            for step in (*hops, last):
+                keys, known = self._shown(board, step, tunnel)
+                yield Offer(step, keys, known, step is last)
+                if step is not last:
+                    tunnel = way.enter_context(self._dial(board).log_in(step, tunnel))
 
-def host_key_name(host: str, port: int) -> str:
-    """Give the name under which known_hosts keeps a server."""
-    return host if port == paramiko.config.SSH_PORT else f"[{host}]:{port}"
+    def _shown(
+        self, board: Board, step: Step, tunnel: paramiko.Transport | None
+    ) -> tuple[tuple[HostKey, ...], tuple[HostKey, ...]]:
+        found = (self._dial(board).host_key(step, tunnel, kinds) for kinds in KINDS)
+        keys = tuple(key for key in found if key is not None)
+        if not keys:
+            raise HostKeyError(f"{step.label}: it shows no host key of a type that is known here")
+        return keys, HostKeyCheck.of(step, self.known_hosts).known.trusted
 
+    def _dial(self, board: Board) -> Dial:
+        timeout = board.connect_timeout_s
+        return Dial(self.known_hosts, self.secret_of, timeout, time.monotonic() + timeout)
 
-def _trust_only(connection: Connection, keys: HostKeys) -> None:
-    """Refuse every key but these, on the board and on each jump host before it.
+    def _transport(self, board: Board, ssh: paramiko.Transport) -> FabricTransport:
+        source = board.sudo_password
+        password_of = None if source is None else partial(self.secret_of, source)
+        meters = self._meters(board)
+        return FabricTransport(ssh, board.name, meters, root=board.sudo, password_of=password_of)
 
-    Fabric's own policy accepts whatever it is shown.
-    """
-    step = connection
-    while isinstance(step, Connection):
-        step.client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        if step is connection:
-            for name in keys:
-                for kind in keys[name]:
-                    step.client.get_host_keys().add(name, kind, keys[name][kind])
-        else:
-            step.client.load_system_host_keys()
-        step = step.gateway
-
-
-def _open(connection: Connection, board: Board) -> None:
-    where = f"{board.name} ({board.user}@{board.host}:{board.port})"
-    try:
-        connection.open()
-    except paramiko.BadHostKeyException as error:
-        raise HostKeyError(
-            f"{where}: the host key has changed: expected {error.expected_key.fingerprint}, "
-            f"was shown {error.key.fingerprint}",
-            f"if the board was reinstalled: orch fleet trust {board.name}",
-        ) from error
-    except paramiko.AuthenticationException as error:
-        hint = "name a key with identity_file, load it into ssh-agent, or copy it to the board"
-        raise Unreachable(f"{where}: the login was refused: {error}", hint) from error
-    except paramiko.SSHException as error:
-        if "not found in known_hosts" in str(error):
-            raise HostKeyError(
-                f"{where}: its host key is unknown",
-                f"look at it and accept it: orch fleet trust {board.name}",
-            ) from error
-        raise Unreachable(f"{where}: no SSH answer: {error}", "is it an SSH server?") from error
-    except FileNotFoundError as error:
-        hint = "correct identity_file in the inventory"
-        raise Unreachable(f"{where}: there is no identity_file {error.filename}", hint) from error
-    except (OSError, EOFError) as error:
-        tried = getattr(error, "errors", None)  # paramiko: one error for each address of the host
-        reason = next(iter(tried.values())) if tried else error
-        reason = getattr(reason, "strerror", None) or reason
-        hint = f"is it on and on the net? try: ssh -p {board.port} {board.user}@{board.host}"
-        raise Unreachable(f"{where}: no connection: {reason}", hint) from error
-    if (transport := connection.transport) is not None:
-        transport.set_keepalive(15)
+    def _meters(self, board: Board) -> tuple[Meter, ...]:
+        limits = (
+            ("board", board.name, board.limit_bytes_per_s),
+            ("site", board.site, self.site_limits.get(board.site)),
+        )
+        return tuple(shared_meter(kind, name, limit) for kind, name, limit in limits if limit)

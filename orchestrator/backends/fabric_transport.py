@@ -1,6 +1,7 @@
 """An open connection to a board: commands and files.
 
-Commands go over Fabric's sessions directly, because its runner feeds stdin byte by byte.
+Commands go over sessions of the connection that Fabric has opened, because its runner feeds stdin
+byte by byte; files go through `cat`, which every board has, in fewer round trips than SFTP.
 """
 
 from __future__ import annotations
@@ -8,38 +9,57 @@ from __future__ import annotations
 import shlex
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
 import paramiko
-from fabric import Connection
 
-from orchestrator.domain import Board, CommandResult
-from orchestrator.errors import BoardError, DeadlineError, Unreachable
+from orchestrator.backends import sudo
+from orchestrator.backends.bandwidth import Meter
+from orchestrator.backends.ssh_session import CHUNK, Sessions
+from orchestrator.domain import CommandResult
+from orchestrator.errors import BoardError, DeadlineError, Refused
 
-_CHUNK = 32768
 #: The most that a command may print, unless its caller expects more.
 _LIMIT_BYTES = 1024 * 1024
-#: How often a silent command is looked at.
-_POLL_S = 0.25
-#: How long after its deadline a connection that says nothing is closed.
-_GRACE_S = 1.0
 #: Room for what `cat` says when it fails.
 _SAID_BYTES = 4096
-_LOST = (paramiko.SSHException, EOFError, OSError)
+#: How long sudo may take to look at a password; it pauses for some seconds after a wrong one.
+_SUDO_S = 30.0
+
+#: Cuts a file where the rest is to go: bytes of an older attempt may lie beyond.
+_RESUME = (
+    'has=$(wc -c < {path}) && if [ "$has" -lt {offset} ]; then '
+    'echo "it has only $has bytes of {offset}" >&2; exit 1; fi && '
+    "dd if=/dev/null of={path} bs=1 seek={offset} count=0 2>/dev/null && cat >> {path}"
+)
+
+Secret = Callable[[], str]
 
 
 class FabricTransport:
-    """An open connection. Files go by SFTP where the board has it, else through `cat`."""
+    """An open connection; with `root`, everything runs by sudo, with a password where it asks."""
 
-    def __init__(self, connection: Connection, board: Board) -> None:
+    def __init__(
+        self,
+        ssh: paramiko.Transport,
+        board: str,
+        meters: Sequence[Meter] = (),
+        *,
+        root: bool = False,
+        password_of: Secret | None = None,
+    ) -> None:
         # Not through Fabric's own methods: they dial again, unasked, when the line is dead.
-        self._ssh: paramiko.Transport = connection.transport
+        self._sessions = Sessions(ssh, board)
         self._board = board
-        self._has_sftp = True
-        self._files: paramiko.SFTPClient | None = None
+        self._meters = tuple(meters)
+        self._root = root
+        self._password_of = password_of
+        self._key: bytes | None = None  # what stdin begins with; None: not found out yet
+        self._finding_out = threading.Lock()
 
     def run(
         self,
@@ -50,25 +70,26 @@ class FabricTransport:
         limit_bytes: int = _LIMIT_BYTES,
     ) -> CommandResult:
         """Run a command. Raises Unreachable when the connection goes, DeadlineError."""
-        chunks = (stdin[at : at + _CHUNK] for at in range(0, len(stdin), _CHUNK))
-        return self._exec(shlex.join(argv), chunks, deadline_s, limit_bytes)
+        name = shlex.join(argv)
+        command, key = self._wrapped(name, deadline_s)
+        chunks = (stdin[at : at + CHUNK] for at in range(0, len(stdin), CHUNK))
+        given = chain((key,), chunks) if key else chunks
+        run = self._sessions.tell if len(stdin) < CHUNK else self._sessions.run
+        return run(command, given, name, deadline_s, limit_bytes)
 
     def put(self, blob: Path, path: str, offset: int = 0, *, deadline_s: float) -> int:
         """Write `blob` from byte `offset` on to `path`; give the number of bytes sent."""
-        end = time.monotonic() + deadline_s
-        with blob.open("rb") as source, self._watched(deadline_s):
+        place = shlex.quote(path)
+        script = _RESUME.format(path=place, offset=offset) if offset else f"cat > {place}"
+        command, key = self._wrapped(script, deadline_s)
+        with blob.open("rb") as source:
             source.seek(offset)
-            if (sftp := self._sftp()) is not None:
-                self._put_sftp(sftp, source, path, offset, end)
-            else:
-                into = ">>" if offset else ">"
-                chunks = iter(lambda: source.read(_CHUNK), b"")
-                result = self._exec(
-                    f"cat {into} {shlex.quote(path)}", chunks, deadline_s, _SAID_BYTES
-                )
-                if result.returncode != 0:
-                    said = result.stderr.decode(errors="replace").strip()
-                    raise BoardError(f"{self._board.name}: writing {path} failed: {said}")
+            given = chain((key,), self._paced(source, path, deadline_s))
+            name = f"writing {path}"
+            result = self._sessions.tell(command, given, name, deadline_s, _SAID_BYTES)
+            if result.returncode != 0:
+                said = result.stderr.decode(errors="replace").strip()
+                raise BoardError(f"{self._board}: writing {path} failed: {said}")
             return source.tell() - offset
 
     def get(self, path: str, limit_bytes: int, *, deadline_s: float) -> bytes:
@@ -76,125 +97,62 @@ class FabricTransport:
         most = limit_bytes + _SAID_BYTES
         result = self.run(["cat", path], deadline_s=deadline_s, limit_bytes=most)
         if len(result.stdout) > limit_bytes:
-            raise BoardError(f"{self._board.name}: {path} has more than {limit_bytes} bytes")
+            raise BoardError(f"{self._board}: {path} has more than {limit_bytes} bytes")
         if result.returncode != 0:
             said = result.stderr.decode(errors="replace").strip()
-            raise BoardError(f"{self._board.name}: reading {path} failed: {said}")
+            raise BoardError(f"{self._board}: reading {path} failed: {said}")
         return result.stdout
 
-    def _sftp(self) -> paramiko.SFTPClient | None:
-        if self._files is None and self._has_sftp:
-            try:
-                self._files = paramiko.SFTPClient.from_transport(self._ssh)
-            except (paramiko.SSHException, EOFError, OSError):
-                self._has_sftp = False  # or the line is dead, which the next command finds
-        return self._files
+    def hold(
+        self,
+        argv: Sequence[str],
+        stdin: bytes = b"",
+        *,
+        until: Callable[[bytes], bool],
+        deadline_s: float,
+    ) -> AbstractContextManager[bytes]:
+        """Start a command and give what it first says; leaving closes its stdin and ends it."""
+        name = shlex.join(argv)
+        command, key = self._wrapped(name, deadline_s)
+        return self._sessions.hold(command, key + stdin, name, until=until, deadline_s=deadline_s)
 
-    def _put_sftp(
-        self, sftp: paramiko.SFTPClient, source: IO[bytes], path: str, offset: int, end: float
-    ) -> None:
-        try:
-            if (channel := sftp.get_channel()) is not None:
-                channel.settimeout(max(end - time.monotonic(), 0.1))
-            with sftp.open(path, "r+b" if offset else "wb") as target:
-                target.seek(offset)
-                target.set_pipelined(pipelined=True)
-                for chunk in iter(lambda: source.read(_CHUNK), b""):
-                    if time.monotonic() > end:
-                        raise DeadlineError(f"{self._board.name}: sending {path} took too long")
-                    target.write(chunk)
-                # What a pipelined write failed of, paramiko keeps to itself: a full disk, say.
-                if (there := target.stat().st_size or 0) < source.tell():
-                    raise BoardError(
-                        f"{self._board.name}: writing {path} failed: {there} bytes are there"
-                    )
-        except TimeoutError as error:
-            raise DeadlineError(f"{self._board.name}: sending {path} took too long") from error
-        except OSError as error:
-            if not self._ssh.is_active():
-                raise self._lost(error) from error
-            raise BoardError(f"{self._board.name}: writing {path} failed: {error}") from error
-        except (paramiko.SSHException, EOFError) as error:
-            raise self._lost(error) from error
-
-    def _exec(
-        self, command: str, stdin: Iterator[bytes], deadline_s: float, limit_bytes: int
-    ) -> CommandResult:
+    def _paced(self, source: IO[bytes], path: str, deadline_s: float) -> Iterator[bytes]:
         end = time.monotonic() + deadline_s
-        try:
-            with self._watched(deadline_s), self._ssh.open_session() as channel:
-                channel.exec_command(command)
-                channel.settimeout(_POLL_S)
-                feeding = threading.Thread(target=_feed, args=(channel, stdin), daemon=True)
-                feeding.start()
-                try:
-                    return self._collect(channel, command, end, limit_bytes)
-                finally:
-                    channel.close()
-                    feeding.join()
-        except TimeoutError as error:
-            raise self._late(command, deadline_s) from error
-        except _LOST as error:
-            raise self._lost(error) from error
+        pause = threading.Event()  # nobody sets it: its wait is a sleep
+        for chunk in iter(lambda: source.read(CHUNK), b""):
+            if delay := max((meter.book(len(chunk)) for meter in self._meters), default=0.0):
+                if delay > end - time.monotonic():
+                    slowest = min(meter.bytes_per_s for meter in self._meters)
+                    raise DeadlineError(
+                        f"{self._board}: writing {path} took over {deadline_s:g} s at a limit of "
+                        f"{slowest} bytes/s, at byte {source.tell() - len(chunk)}"
+                    )
+                pause.wait(delay)
+            yield chunk
 
-    def _collect(
-        self, channel: paramiko.Channel, command: str, end: float, limit_bytes: int
-    ) -> CommandResult:
-        """Read both streams to their end; stdout wakes us, stderr is looked at on the way."""
-        out, err = bytearray(), bytearray()
-        while True:
-            chunk = None
-            with suppress(TimeoutError):
-                chunk = channel.recv(_CHUNK)
-                out += chunk
-            while channel.recv_stderr_ready():
-                err += channel.recv_stderr(_CHUNK)
-            if len(out) + len(err) > limit_bytes:
-                message = f"{self._board.name}: {command[:60]!r} said more than {limit_bytes} bytes"
-                raise BoardError(message)
-            if time.monotonic() > end:
-                raise TimeoutError
-            if chunk == b"" and channel.status_event.wait(_POLL_S):
-                break
-        while channel.recv_stderr_ready():
-            err += channel.recv_stderr(_CHUNK)
-        if channel.exit_status < 0:  # killed, or cut off: then the line is about to be found dead
-            self._ssh.join(_POLL_S)
-        if not self._ssh.is_active():
-            raise EOFError("the link went down before the command ended")
-        return CommandResult(channel.exit_status, bytes(out), bytes(err))
+    def _wrapped(self, command: str, deadline_s: float) -> tuple[str, bytes]:
+        """Give the command as it is sent, and what its stdin begins with."""
+        if not self._root:
+            return command, b""
+        with self._finding_out:
+            if self._key is None:
+                self._key = self._find_key(min(deadline_s, _SUDO_S))
+        return sudo.as_root(command, asks=bool(self._key)), self._key
 
-    @contextmanager
-    def _watched(self, deadline_s: float) -> Iterator[None]:
-        """Close a connection that does not even say that it is late.
+    def _find_key(self, deadline_s: float) -> bytes:
+        """Ask sudo once per connection whether it wants a password, and whether ours is right."""
+        answer = self._try_sudo(sudo.without_password(), b"", deadline_s)
+        if answer.returncode == 0:
+            return b""
+        if answer.returncode == sudo.WANTED and self._password_of is not None:
+            password = self._password_of()
+            answer = self._try_sudo(sudo.with_password(), f"{password}\n".encode(), deadline_s)
+            if answer.returncode == sudo.TAKEN:
+                return sudo.key(password)
+        if answer.returncode == sudo.NO_SUDO:
+            raise Refused(f"{self._board}: it has no sudo", "log in as root, or install sudo there")
+        reason, hint = sudo.why_not(answer.stderr.decode(errors="replace"))
+        raise Refused(f"{self._board}: sudo said no: {reason}", hint)
 
-        paramiko waits without an end for a channel to open and for a request to be confirmed.
-        """
-        timer = threading.Timer(deadline_s + _GRACE_S, self._ssh.close)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-    def _lost(self, error: BaseException) -> Unreachable:
-        reason = str(error) or type(error).__name__
-        return Unreachable(
-            f"{self._board.name}: the connection was lost: {reason}",
-            "run the same command again: what is on the board is kept",
-        )
-
-    def _late(self, command: str, deadline_s: float) -> DeadlineError:
-        return DeadlineError(f"{self._board.name}: {command[:60]!r} took over {deadline_s:g} s")
-
-
-def _feed(channel: paramiko.Channel, stdin: Iterable[bytes]) -> None:
-    """Send everything while the answer is read: a command may stop reading until it is heard."""
-    with suppress(OSError, paramiko.SSHException, EOFError):  # it need not read at all
-        for chunk in stdin:
-            rest = chunk
-            while rest:
-                with suppress(TimeoutError):  # that of the reader
-                    rest = rest[channel.send(rest) :]
-        channel.shutdown_write()
+    def _try_sudo(self, command: str, stdin: bytes, deadline_s: float) -> CommandResult:
+        return self._sessions.tell(command, (stdin,), "sudo", deadline_s, _LIMIT_BYTES)

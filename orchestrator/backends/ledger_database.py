@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import create_engine, event, insert, make_url, select, update
@@ -12,16 +14,53 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrator.backends.ledger_schema import META, SCHEMA_VERSION, UPGRADABLE, VERSION
-from orchestrator.errors import ConfigError
+from orchestrator.errors import ConfigError, OrchError
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Engine
+    from sqlalchemy import Select
+    from sqlalchemy.engine import Connection, Engine, RowMapping
     from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
     from sqlalchemy.pool import ConnectionPoolEntry
 
 #: How long a writer waits for another one.
 _BUSY_TIMEOUT_S = 30
 _POLL_S = 0.01
+
+
+class SqlDatabase:
+    """An open ledger; each write is one transaction."""
+
+    def __init__(self, url: str) -> None:
+        if url.startswith("sqlite:///"):
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._engine = open_database(url)
+        except ModuleNotFoundError as error:
+            message = f"ledger {public_url(url)}: its driver is not installed: {error.name}"
+            raise ConfigError(message, f"pip install {error.name}") from error
+        except SQLAlchemyError as error:
+            said = str(error.__cause__ or error).splitlines()[0]
+            message = f"ledger {public_url(url)}: cannot be opened: {said}"
+            raise OrchError(message, "is ORCH_LEDGER right, and the database up?") from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """Write all of it or nothing. Raises OrchError."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            said = str(error.__cause__ or error).splitlines()[0]
+            message = f"ledger {self._engine.url}: cannot be written: {said}"
+            raise OrchError(message, "is its disk full, or the database down?") from error
+
+    def _rows(self, query: Select[tuple[object, ...]]) -> list[RowMapping]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).mappings())
 
 
 def public_url(url: str) -> str:

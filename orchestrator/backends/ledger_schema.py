@@ -9,9 +9,9 @@ from array import array
 from sqlalchemy import JSON, Column, Float, Integer, LargeBinary, MetaData, String, Table, Text
 
 #: Raised by one with every change of the tables.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 #: Schemas that need no more than the tables they have not: those are made on opening.
-UPGRADABLE = (1,)
+UPGRADABLE = (1, 2)
 
 META = MetaData()
 VERSION = Table("schema_version", META, Column("version", Integer, primary_key=True))
@@ -83,6 +83,58 @@ MEASUREMENTS = Table(
     Column("runtime", JSON, nullable=False),
     Column("before", JSON, nullable=False),
     Column("after", JSON, nullable=False),
+)
+PLANS = Table(
+    "plans",
+    META,
+    Column("run_id", String(64), primary_key=True),
+    Column("plan", JSON, nullable=False),
+)
+STEPS = Table(
+    "steps",
+    META,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", String(64), nullable=False, index=True),
+    Column("board", String(64), nullable=False),
+    Column("step", String(32), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("detail", JSON, nullable=False),
+)
+HEALTHS = Table(
+    "healths",
+    META,
+    Column("board", String(64), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("since", String(32)),
+    Column("code", String(32), nullable=False),
+    Column("error", Text, nullable=False),
+    Column("quarantined_since", String(32)),
+    Column("next_probe_at", String(32)),
+    Column("checked_at", String(32), nullable=False),
+)
+SIGHTINGS = Table(
+    "sightings",
+    META,
+    Column("board", String(64), primary_key=True),
+    Column("uid", String(128)),
+    Column("current", String(192)),
+    Column("previous", String(192)),
+    Column("seen_at", String(32), nullable=False),
+)
+#: What is not known is an empty text: NULL would make every row of a key another one.
+COMPATIBILITY = Table(
+    "compatibility",
+    META,
+    Column("pulsar2_version", String(64), primary_key=True),
+    Column("sdk_version", String(128), primary_key=True),
+    Column("engine_version", String(128), primary_key=True),
+    Column("axengine_sha256", String(64), primary_key=True),
+    Column("simulated", Integer, primary_key=True, autoincrement=False),
+    Column("release_id", String(192), primary_key=True),
+    Column("board", String(64), primary_key=True),
+    Column("outcome", String(16), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("at", String(32), nullable=False),
 )
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import select
 import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import IO
 
 from orchestrator.domain import Board, CommandResult
 from orchestrator.errors import BoardError, DeadlineError
@@ -19,6 +21,8 @@ from orchestrator.seams import Transport
 
 #: How often a running command is looked at.
 _POLL_S = 0.05
+#: How long a command whose stdin has ended may take to end.
+_LEAVE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,61 @@ class LocalTransport:
             err.seek(0)
             return CommandResult(process.returncode, out.read(), err.read())
 
+    @contextmanager
+    def hold(
+        self,
+        argv: Sequence[str],
+        stdin: bytes = b"",
+        *,
+        until: Callable[[bytes], bool],
+        deadline_s: float,
+    ) -> Iterator[bytes]:
+        """Start a command and give what it first says; leaving closes its stdin and ends it."""
+        name, end = f"{self.board}: {shlex.join(argv)[:60]!r}", time.monotonic() + deadline_s
+        with (
+            TemporaryFile() as err,
+            subprocess.Popen(
+                ["/bin/sh", "-c", shlex.join(argv)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=err,
+                cwd=self.place.home,
+                env=self.place.environment,
+                start_new_session=True,
+            ) as process,
+        ):
+            try:
+                with suppress(BrokenPipeError):  # it need not read
+                    os.write(_pipe(process.stdin), stdin)
+                said = b""
+                while not until(said):
+                    left = max(end - time.monotonic(), 0)
+                    if not select.select([_pipe(process.stdout)], [], [], left)[0]:
+                        raise DeadlineError(f"{name} took over {deadline_s:g} s")
+                    chunk = os.read(_pipe(process.stdout), 65536)
+                    if not chunk:
+                        err.seek(0)
+                        why = err.read().decode(errors="replace").strip()[-200:]
+                        raise BoardError(f"{name} ended too early: {why or 'it said nothing'}")
+                    said += chunk
+                yield said
+            finally:
+                if process.stdin is not None:
+                    process.stdin.close()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_LEAVE_S)
+                if process.returncode is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+
     def put(self, blob: Path, path: str, offset: int = 0, *, deadline_s: float) -> int:  # noqa: ARG002 - a disk needs none
         """Write `blob` from byte `offset` on to `path`; give the number of bytes sent."""
         try:
             with (self.place.home / path).open("r+b" if offset else "wb") as target:
+                if target.seek(0, os.SEEK_END) < offset:
+                    raise BoardError(
+                        f"{self.board}: writing {path} failed: it has not {offset} bytes yet"
+                    )
+                target.truncate(offset)
                 target.seek(offset)
                 return target.write(blob.read_bytes()[offset:])
         except OSError as error:
@@ -101,3 +156,8 @@ class LocalTransport:
         if len(content) > limit_bytes:
             raise BoardError(f"{self.board}: {path} has more than {limit_bytes} bytes")
         return content
+
+
+def _pipe(stream: IO[bytes] | None) -> int:
+    assert stream is not None  # noqa: S101 - Popen was told to make it
+    return stream.fileno()

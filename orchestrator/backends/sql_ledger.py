@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.backends.ledger_database import open_database, public_url
 from orchestrator.backends.ledger_rows import (
     action_of,
-    measurement_of,
-    outcome_of,
     release_of,
     run_of,
 )
@@ -28,33 +20,12 @@ from orchestrator.backends.ledger_schema import (
     USES,
     pack_samples,
 )
+from orchestrator.backends.sql_fleet_memory import SqlFleetMemory
 from orchestrator.domain import ActionRecord, BoardOutcome, KeptAction, KeptRelease, RunRecord
-from orchestrator.errors import ConfigError, OrchError
-
-if TYPE_CHECKING:
-    from sqlalchemy import Select
-    from sqlalchemy.engine import Connection, RowMapping
 
 
-class SqlLedger:
-    """Runs, actions, outcomes and measurements; each write is one transaction."""
-
-    def __init__(self, url: str) -> None:
-        if url.startswith("sqlite:///"):
-            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._engine = open_database(url)
-        except ModuleNotFoundError as error:
-            message = f"ledger {public_url(url)}: its driver is not installed: {error.name}"
-            raise ConfigError(message, f"pip install {error.name}") from error
-        except SQLAlchemyError as error:
-            said = str(error.__cause__ or error).splitlines()[0]
-            message = f"ledger {public_url(url)}: cannot be opened: {said}"
-            raise OrchError(message, "is ORCH_LEDGER right, and the database up?") from error
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._engine.dispose()
+class SqlLedger(SqlFleetMemory):
+    """Runs, actions, outcomes and measurements; and what boards were like."""
 
     def start_run(self, run: RunRecord) -> None:
         """Write down that a run has begun."""
@@ -136,9 +107,10 @@ class SqlLedger:
                 connection.execute(delete(table).where(same))
             connection.execute(insert(OUTCOMES).values(**row))
             if measured is not None:
-                packed = {
+                packed: dict[str, object] = {
                     name: pack_samples(measured[name]) for name in ("warmup_ns", "samples_ns")
                 }
+                packed |= {name: measured[name] or 0 for name in ("load_ns", "first_ns")}
                 connection.execute(
                     insert(MEASUREMENTS).values(**(measured | packed | {"run_id": run_id}))
                 )
@@ -152,28 +124,3 @@ class SqlLedger:
         """Give one run."""
         rows = self._rows(select(RUNS).where(RUNS.c.run_id == run_id))
         return run_of(rows[0]) if rows else None
-
-    def outcomes(self, run_id: str) -> list[BoardOutcome]:
-        """Give the outcomes of a run in the order of board names."""
-        measured = {
-            row["board"]: measurement_of(row)
-            for row in self._rows(select(MEASUREMENTS).where(MEASUREMENTS.c.run_id == run_id))
-        }
-        where = OUTCOMES.c.run_id == run_id
-        rows = self._rows(select(OUTCOMES).where(where).order_by(OUTCOMES.c.board))
-        return [outcome_of(row, measured.get(row["board"])) for row in rows]
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        """Write all of it or nothing. Raises OrchError."""
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            said = str(error.__cause__ or error).splitlines()[0]
-            message = f"ledger {self._engine.url}: cannot be written: {said}"
-            raise OrchError(message, "is its disk full, or the database down?") from error
-
-    def _rows(self, query: Select[tuple[object, ...]]) -> list[RowMapping]:
-        with self._engine.connect() as connection:
-            return list(connection.execute(query).mappings())

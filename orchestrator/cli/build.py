@@ -1,4 +1,4 @@
-"""`orch deploy`, `orch build`, `orch run`."""
+"""`orch build`."""
 
 from __future__ import annotations
 
@@ -28,57 +28,6 @@ if TYPE_CHECKING:
     from orchestrator.building import Built
     from orchestrator.domain import Json
     from orchestrator.pulsar2.config.file import ConfigText
-
-IterationsOption = Annotated[
-    int | None, typer.Option("--iterations", min=1, help="Timed inferences per board.")
-]
-EngineOption = Annotated[
-    str | None, typer.Option("--engine", help="Dask scheduler, tcp://host:8786; default: threads.")
-]
-
-
-def deploy(
-    fleet: FleetOption,
-    inventory: InventoryOption = None,
-    recipe: RecipeOption = None,
-    toolchain: ToolchainOption = None,
-    checkpoint: CheckpointOption = None,
-    calibration: CalibrationOption = None,
-    images: ImagesOption = None,
-    iterations: IterationsOption = None,
-    engine: EngineOption = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be done; touch nothing.")
-    ] = False,
-    json: JsonOption = False,
-) -> None:
-    """Build what is new, bring it to every board of a fleet, measure it there."""
-    overrides = Overrides(checkpoint, calibration, images, iterations)
-    job = open_job(inventory, fleet, recipe, toolchain, overrides)
-    if dry_run:
-        from orchestrator.cli.plan import print_plan
-
-        print_plan(job, json=json)
-        return
-    _work_on_fleet("deploy", job, engine, only_measure=False, json=json)
-
-
-def run(
-    fleet: FleetOption,
-    inventory: InventoryOption = None,
-    recipe: RecipeOption = None,
-    toolchain: ToolchainOption = None,
-    checkpoint: CheckpointOption = None,
-    calibration: CalibrationOption = None,
-    images: ImagesOption = None,
-    iterations: IterationsOption = None,
-    engine: EngineOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Measure what is deployed; copy and switch nothing on the boards."""
-    overrides = Overrides(checkpoint, calibration, images, iterations)
-    job = open_job(inventory, fleet, recipe, toolchain, overrides)
-    _work_on_fleet("run", job, engine, only_measure=True, json=json)
 
 
 def build(
@@ -200,36 +149,3 @@ def _print_built(job: Job, built: Built, run_id: str, *, json: bool) -> None:
     ]
     header = ("file", "sha256", "bytes", "path")
     print_table(f"Release {release.release_id}", header, rows, console=out())
-
-
-def _work_on_fleet(
-    command: str, job: Job, engine: str | None, *, only_measure: bool, json: bool
-) -> None:
-    """Do the job, print its table, and end with its exit code."""
-    from orchestrator.building import build as build_recipe
-    from orchestrator.cli.console import progress
-    from orchestrator.cli.report import print_report
-    from orchestrator.pipeline import deploy_fleet
-    from orchestrator.simulation import simulated
-    from orchestrator.wiring import make_crew, make_workshop
-
-    started = new_run(command, job.fleet.name, job.recipe.name)
-    place = job.place
-    with open_ledger(place) as ledger, progress() as shown:
-        shop = make_workshop(place, ledger, job.toolchain, shown)
-        crew = make_crew(place, ledger, engine, shown)
-        with recorded(ledger, started) as ending:
-            built = build_recipe(job.recipe, shop, started.run_id)
-            with simulated(place.simulation, job.fleet.boards, shown) as boards:
-                finished = deploy_fleet(
-                    job.recipe,
-                    built,
-                    boards,
-                    job.fleet.caps.in_all,
-                    crew,
-                    started,
-                    only_measure=only_measure,
-                )
-            ending.run = finished.run
-    print_report(finished.run, finished.outcomes, finished.folder, json=json)
-    raise typer.Exit(finished.run.exit_code or 0)

@@ -149,6 +149,7 @@ class LiveProgress(LineProgress):
     def advance(self, subject: str, label: str, done: float, total: float) -> None:
         """Move the spinner or bar of a subject."""
         if subject not in self._tasks:
+            self._bar.start()
             self._tasks[subject] = self._bar.add_task(subject, total=total or None)
         self._bar.update(
             self._tasks[subject],
@@ -166,5 +167,9 @@ def progress() -> Iterator[LineProgress]:
         yield LineProgress(console)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    # It is drawn from its first task on: until then a question may be asked on the terminal.
+    bar = Progress(*columns, console=console, transient=True)
+    try:
         yield LiveProgress(console, bar)
+    finally:
+        bar.stop()

@@ -15,10 +15,14 @@ import typer
 from orchestrator import __version__
 from orchestrator.cli import (
     boards,
+    bootstrap,
     build,
     cache,
+    deploy,
+    fleet_state,
     inspect,
     preflight,
+    releases,
     report,
     simulate,
     toolchain,
@@ -36,10 +40,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("deploy")(build.deploy)
+app.command("deploy")(deploy.deploy)
 app.command("build")(build.build)
-app.command("run")(build.run)
+app.command("run")(deploy.run)
 app.command("report")(report.report)
+app.command("releases")(releases.releases)
+app.command("rollback")(releases.rollback)
+boards.app.command("bootstrap")(bootstrap.bootstrap)
+boards.app.command("gc")(releases.gc)
+boards.app.command("status")(fleet_state.status)
+boards.app.command("readmit")(fleet_state.readmit)
+boards.app.command("locks")(fleet_state.locks)
+boards.app.command("unlock")(fleet_state.unlock)
 app.add_typer(boards.app, name="fleet")
 app.add_typer(simulate.app, name="sim")
 app.command("inspect")(inspect.inspect)

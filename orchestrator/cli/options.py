@@ -13,8 +13,10 @@ import typer
 
 if TYPE_CHECKING:
     from orchestrator.backends.sql_ledger import SqlLedger
-    from orchestrator.domain import Fleet, Recipe, ToolchainSpec
+    from orchestrator.domain import Board, Fleet, Recipe, ToolchainSpec
+    from orchestrator.fleet.errands import Courier
     from orchestrator.overrides import Overrides
+    from orchestrator.seams import Progress
     from orchestrator.wiring import Workplace
 
 InventoryOption = Annotated[
@@ -39,6 +41,24 @@ CalibrationOption = Annotated[
 ]
 ImagesOption = Annotated[
     Path | None, typer.Option("--images", help="Folder of images to judge the boards by.")
+]
+IterationsOption = Annotated[
+    int | None, typer.Option("--iterations", min=1, help="Timed inferences per board.")
+]
+EngineOption = Annotated[
+    str | None, typer.Option("--engine", help="Dask scheduler, tcp://host:8786; default: threads.")
+]
+LimitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--limit",
+        metavar="EXPRESSION",
+        help="Only these boards: 'site=fra and npu3 and not ax650-07'.",
+    ),
+]
+ExcludeOption = Annotated[
+    str | None,
+    typer.Option("--exclude", metavar="EXPRESSION", help="Not these boards; as --limit."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -79,6 +99,11 @@ def open_job(
     return Job(place, fleet, recipe, toolchain)
 
 
+def select_boards(place: Workplace, fleet: str, limit: str | None, exclude: str | None) -> Fleet:
+    """Give a fleet with the boards that are to be used. Raises ConfigError."""
+    return place.inventory.chosen(place.inventory.fleet(fleet), limit, exclude)
+
+
 @contextmanager
 def open_ledger(place: Workplace, *, keep: bool = True) -> Iterator[SqlLedger]:
     """Open the ledger; with `keep=False` one that does not exist yet is not made."""
@@ -94,3 +119,18 @@ def open_ledger(place: Workplace, *, keep: bool = True) -> Iterator[SqlLedger]:
             yield ledger
     finally:
         ledger.close()
+
+
+@contextmanager
+def couriers(
+    place: Workplace, fleet: Fleet, shown: Progress, *, guest: bool = False
+) -> Iterator[tuple[Courier, tuple[Board, ...]]]:
+    """Give what runs errands on a fleet, and its boards; simulated ones are up meanwhile."""
+    from orchestrator.cli.secrets import ask_for_secrets
+    from orchestrator.fleet.errands import Courier
+    from orchestrator.simulation import simulated
+    from orchestrator.wiring import make_connect, make_engine
+
+    connect = make_connect(place, ask_for_secrets(fleet.boards))
+    with simulated(place.simulation, fleet.boards, shown) as boards:
+        yield Courier(connect, make_engine(None), shown, guest), boards

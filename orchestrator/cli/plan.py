@@ -6,18 +6,25 @@ import json as json_text
 
 from orchestrator.building import find_sources
 from orchestrator.cache import Cache, Explanation
+from orchestrator.cli.board_plan import plan_boards, print_planned
 from orchestrator.cli.console import out, print_json, print_table
 from orchestrator.cli.options import Job, open_ledger
-from orchestrator.domain import Json
+from orchestrator.domain import Json, Recipe
 from orchestrator.explain import explain_stages, in_words
+from orchestrator.hashing import as_json
 from orchestrator.pulsar2.build_config import build_argv, build_config
 from orchestrator.wiring import make_toolchain
 
 _STAGES = ("export", "optimize", "compile", "check")
 
 
-def print_plan(job: Job, *, json: bool) -> None:
-    """Print which stages would run and why, the very build command, and the boards."""
+def print_plan(
+    job: Job, *, json: bool, ask_boards: bool = False, ignore_learned: bool = False
+) -> None:
+    """Print which stages would run and why, the very build command, and the boards.
+
+    With `ask_boards`, and where nothing is left to be built, what would be done on each of them.
+    """
     toolchain = make_toolchain(job.toolchain, job.place.home)
     sources = find_sources(job.recipe, toolchain)
     with open_ledger(job.place, keep=False) as ledger:
@@ -26,10 +33,9 @@ def print_plan(job: Job, *, json: bool) -> None:
     made_by = sources.toolchain
     argv, config = build_argv(job.recipe.compile.target), build_config(job.recipe, made_by.version)
     stages = {stage: _words(explained.get(stage)) for stage in _STAGES}
-    boards = [
-        (board.name, "simulated" if board.simulated else f"{board.user}@{board.host}:{board.port}")
-        for board in job.fleet.boards
-    ]
+    made = all(one is not None and one.hit for one in map(explained.get, _stages(job.recipe)))
+    planned = plan_boards(job, ignore_learned=ignore_learned) if ask_boards and made else ()
+    boards = [(board.name, board.address) for board in job.fleet.boards]
     if json:
         plan: dict[str, Json] = {
             "recipe": job.recipe.name,
@@ -43,6 +49,7 @@ def print_plan(job: Job, *, json: bool) -> None:
             "argv": list(argv),
             "config": config,
             "boards": dict(boards),
+            "plan": {name: as_json(one) for name, one in planned},
         }
         print_json(plan)
         return
@@ -54,8 +61,16 @@ def print_plan(job: Job, *, json: bool) -> None:
     )
     console.print(f"command: {' '.join(argv)}", markup=False, soft_wrap=True)
     console.print("config:", json_text.dumps(config, indent=2), markup=False)
+    if planned:
+        print_planned(planned)
+        console.print("nothing was built, copied or switched")
+        return
     print_table(f"Fleet {job.fleet.name}", ("board", "address"), boards, console=console)
     console.print("nothing was touched; boards were not asked")
+
+
+def _stages(recipe: Recipe) -> tuple[str, ...]:
+    return _STAGES if recipe.check.images else _STAGES[:-1]
 
 
 def _words(explanation: Explanation | None) -> str:

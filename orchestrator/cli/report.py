@@ -53,15 +53,15 @@ def print_report(
     """Print the table of a run, what failed of it and one sentence."""
     from orchestrator.cli.console import out, print_json, print_table
     from orchestrator.stages.report import report_json
-    from orchestrator.table import ACCURACY_COLUMNS, COLUMNS, accuracy_rows, table_row
+    from orchestrator.table import ACCURACY_COLUMNS, accuracy_rows, shown, table_row
 
     if json:
         print_json(report_json(run, outcomes))
         return
     console = out()
     title = f"{run.recipe} on fleet {run.fleet}, run {run.run_id}"
-    header = [name for name, _ in COLUMNS]
-    print_table(title, header, [table_row(run, one) for one in outcomes], console=console)
+    columns, rows = shown([table_row(run, one) for one in outcomes])
+    print_table(title, [name for name, _ in columns], rows, console=console)
     if accuracy := accuracy_rows(run, outcomes):
         names = [name for name, _ in ACCURACY_COLUMNS]
         console.print()

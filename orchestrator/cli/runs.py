@@ -14,7 +14,7 @@ from orchestrator.errors import INTERRUPTED, OrchError
 
 if TYPE_CHECKING:
     from orchestrator.backends.sql_ledger import SqlLedger
-    from orchestrator.domain import RunRecord
+    from orchestrator.domain import BoardOutcome, RunRecord
 
 
 def new_run(command: str, fleet: str, recipe: str) -> RunRecord:
@@ -38,7 +38,8 @@ class Ending:
 @contextmanager
 def recorded(ledger: SqlLedger, started: RunRecord) -> Iterator[Ending]:
     """Keep in the ledger that a run began, and how it ended, whatever happens."""
-    ledger.start_run(started)
+    if ledger.run(started.run_id) is None:
+        ledger.start_run(started)
     ending = Ending(ended(started, 1))
     try:
         yield ending
@@ -50,6 +51,26 @@ def recorded(ledger: SqlLedger, started: RunRecord) -> Iterator[Ending]:
         raise
     finally:
         ledger.finish_run(ending.run)
+
+
+def continued(ledger: SqlLedger, run: RunRecord, release_id: str) -> tuple[BoardOutcome, ...]:
+    """Give what a run knows of its boards already, and hold it to the release that it is about.
+
+    Boards that could not be reached or were taken are visited again. Raises ConfigError.
+    """
+    from orchestrator.errors import ConfigError
+    from orchestrator.fleet.retries import STATE, TRANSPORT
+
+    plan = ledger.plan(run.run_id)
+    if plan is not None and plan["release_id"] != release_id:
+        raise ConfigError(
+            f"run {run.run_id} was about release {plan['release_id']}, the recipe now gives "
+            f"{release_id}",
+            "go back to the recipe, images and toolchain of that run, or start a new one",
+        )
+    ledger.record_plan(run.run_id, {"release_id": release_id})
+    outcomes = ledger.outcomes(run.run_id)
+    return tuple(one for one in outcomes if one.error_code not in STATE | TRANSPORT)
 
 
 def ended(run: RunRecord, exit_code: int) -> RunRecord:

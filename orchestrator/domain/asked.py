@@ -96,6 +96,19 @@ class CheckSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SmokeSpec:
+    """What a staged release must do on a board before it becomes the current one.
+
+    Attributes:
+        images: how many of the evaluation images it runs on; 0 leaves it out.
+        min_agreement: pixel agreement with the golden class maps, 0..1.
+    """
+
+    images: int
+    min_agreement: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunSpec:
     """How a board is measured."""
 
@@ -124,6 +137,7 @@ class Recipe:
     head: HeadSpec
     compile: CompileSpec
     check: CheckSpec
+    smoke: SmokeSpec
     run: RunSpec
     evaluation: ImageSource
     gates: Gates
@@ -136,6 +150,8 @@ class Board:
     """One device as the inventory describes it; who it really is, its `uid` tells.
 
     Attributes:
+        port: 0 is not given: what ~/.ssh/config says, else 22.
+        user: "" is not given: what ~/.ssh/config says, else root.
         host_keys: public keys, `ssh-ed25519 AAAA…`, that the board may show; empty: known_hosts.
         work_dir: where orch may write on the board, relative to the login's home or absolute.
         simulated: the board is a program on this machine or in a container.
@@ -166,6 +182,14 @@ class Board:
     switch: str | None = None
     relay: bool = False
     limit_bytes_per_s: int | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it is reached, in words: `user@host:port`, less what the inventory leaves open."""
+        if self.simulated:
+            return "simulated"
+        user = f"{self.user}@" if self.user else ""
+        return user + self.host + (f":{self.port}" if self.port else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +238,7 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """A named set of boards, with what it is built with by default."""
+    """A named set of boards; one that fails `quarantine_after` times in a row rests a while."""
 
     name: str
     boards: tuple[Board, ...]
@@ -223,3 +247,4 @@ class Fleet:
     caps: Caps
     rollout: Rollout = Rollout()
     board_deadline_s: float = 3600.0
+    quarantine_after: int = 3

@@ -111,11 +111,15 @@ class OutputDifference:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The timed inferences of one model on one board; raw, in ns, warm-up and first run apart."""
+    """The timed inferences of one model on one board; raw, in ns, warm-up and first run apart.
+
+    An instrument that gives no samples names itself in `runtime`, with a `summary` of its own, and
+    tells no `load_ns` and `first_ns`.
+    """
 
     board: str
-    load_ns: int
-    first_ns: int
+    load_ns: int | None
+    first_ns: int | None
     warmup_ns: tuple[int, ...]
     samples_ns: tuple[int, ...]
     runtime: Mapping[str, Json]
@@ -133,13 +137,26 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What deploying to one board did."""
+    """What deploying to one board did.
+
+    Attributes:
+        uploaded_bytes: that went over the line to the board.
+        activated: the release became the current one now; False: it was already.
+        site_bytes: that it fetched from a relay of its site.
+        proved: pixel agreement of the staged release with the golden class maps, 0..1.
+        before: the release that was the current one.
+        undone: why the release before was made the current one again; empty: it was not.
+    """
 
     release_id: str
     uploaded_bytes: int
     agent_uploaded: bool
     activated: bool
     facts: Mapping[str, Json]
+    site_bytes: int = 0
+    proved: float | None = None
+    before: str | None = None
+    undone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from orchestrator.domain import BoardOutcome, Json, RunRecord
 from orchestrator.hashing import as_json
 from orchestrator.latency import summarise
-from orchestrator.table import ACCURACY_COLUMNS, COLUMNS, EMPTY, accuracy_rows, table_row
+from orchestrator.table import ACCURACY_COLUMNS, COLUMNS, EMPTY, accuracy_rows, shown, table_row
 
 #: Raised by one with every change of the JSON report.
 REPORT_VERSION = 1
@@ -58,7 +58,7 @@ def _markdown(
         lines += ["", "**Simulated boards**: the times are of a host CPU, not of an NPU."]
     lines += [
         "",
-        *_markdown_table(COLUMNS, rows),
+        *_markdown_table(*shown(rows)),
     ]
     if accuracy := accuracy_rows(run, outcomes):
         lines += ["", "## Accuracy against the float model", ""]

@@ -36,6 +36,9 @@ missing_packages() {
   has sshd || packages+=(openssh-server)
   has dropbear || packages+=(dropbear-bin)
   has debootstrap || packages+=(debootstrap)
+  has tc || packages+=(iproute2)
+  has iptables || packages+=(iptables)
+  has busybox || packages+=(busybox)
   printf '%s ' "${packages[@]}"
 }
 
@@ -93,6 +96,7 @@ find_missing() {
   has sshd || miss sshd "package openssh-server"
   has dropbear || miss dropbear "package dropbear-bin"
   has debootstrap || miss debootstrap "package debootstrap"
+  { has tc && has iptables; } || miss faults "packages iproute2 and iptables"
 }
 
 # Say what is missing and what that means, and name it to the tests.

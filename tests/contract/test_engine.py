@@ -15,7 +15,7 @@ import pytest
 
 from orchestrator.backends.engines import DaskEngine, ThreadEngine
 from orchestrator.errors import AgentError, OrchError
-from orchestrator.seams import Engine, Failed, Ok
+from orchestrator.seams import AtOnce, Engine, Failed, Ok
 
 
 @contextmanager
@@ -53,14 +53,14 @@ def double(number: int) -> int:
 
 
 def test_every_item_comes_back_with_its_result(engine: Engine) -> None:
-    found = list(engine.map(double, range(20), 4))
+    found = list(engine.map(double, range(20), AtOnce(4)))
 
     assert all(isinstance(one, Ok) and one.value == 2 * one.item for one in found)
     assert sorted(one.item for one in found) == list(range(20))
 
 
 def test_one_that_raises_does_not_stop_the_others(engine: Engine) -> None:
-    found = list(engine.map(double, [1, -2, 3, -4], 2))
+    found = list(engine.map(double, [1, -2, 3, -4], AtOnce(2)))
 
     failed = {one.item: one.error for one in found if isinstance(one, Failed)}
     assert sorted(one.item for one in found if isinstance(one, Ok)) == [1, 3]
@@ -75,7 +75,7 @@ def test_one_that_raises_does_not_stop_the_others(engine: Engine) -> None:
 
 
 def test_no_items_are_no_work(engine: Engine) -> None:
-    assert list(engine.map(double, [], 4)) == []
+    assert list(engine.map(double, [], AtOnce(4))) == []
 
 
 def test_what_ends_first_comes_first(engine: Engine) -> None:
@@ -86,7 +86,7 @@ def test_what_ends_first_comes_first(engine: Engine) -> None:
             assert second_ended.wait(60)
         return item
 
-    results = engine.map(Local(work), ["slow", "fast"], 2)
+    results = engine.map(Local(work), ["slow", "fast"], AtOnce(2))
     first = next(results)
     second_ended.set()
 
@@ -108,14 +108,41 @@ def test_no_more_than_max_parallel_work_at_once(engine: Engine) -> None:
             running.remove(item)
         together.wait(60)
 
-    found = list(engine.map(Local(work), range(9), 3))
+    found = list(engine.map(Local(work), range(9), AtOnce(3)))
 
     assert all(isinstance(one, Ok) for one in found), found
     assert max(most) == 3
 
 
+def test_a_group_has_its_own_cap_and_does_not_hold_up_the_others(engine: Engine) -> None:
+    # "a" may have one at once: the second of it waits, and what comes behind it does not.
+    other_ended = threading.Event()
+    lock = threading.Lock()
+    running: list[str] = []
+    most: list[int] = []
+
+    def work(item: str) -> str:
+        with lock:
+            running.append(item[0])
+            most.append(running.count("a"))
+        if item == "a1":
+            assert other_ended.wait(60)
+        if item == "b1":
+            other_ended.set()
+        with lock:
+            running.remove(item[0])
+        return item
+
+    at_once: AtOnce[str] = AtOnce(2, {"a": 1}, lambda item: (item[0],))
+    found = list(engine.map(Local(work), ["a1", "a2", "b1"], at_once))
+
+    assert all(isinstance(one, Ok) for one in found), found
+    assert next(one.item for one in found) == "b1"
+    assert max(most) == 1
+
+
 def test_one_at_a_time_is_the_order_given(engine: Engine) -> None:
-    assert [one.item for one in engine.map(double, [3, 1, 2], 1)] == [3, 1, 2]
+    assert [one.item for one in engine.map(double, [3, 1, 2], AtOnce(1))] == [3, 1, 2]
 
 
 def test_a_result_that_is_not_wanted_any_more_starts_no_new_work(engine: Engine) -> None:
@@ -128,12 +155,12 @@ def test_a_result_that_is_not_wanted_any_more_starts_no_new_work(engine: Engine)
             assert go_on.wait(60)
         return item
 
-    results = engine.map(Local(work), range(50), 2)
+    results = engine.map(Local(work), range(50), AtOnce(2))
     next(results)
     assert isinstance(results, Generator)
     results.close()  # as Ctrl-C does
     go_on.set()
-    list(engine.map(double, range(8), 2))
+    list(engine.map(double, range(8), AtOnce(2)))
 
     assert len(started) <= 4
 
@@ -144,7 +171,7 @@ def test_one_that_ends_its_thread_does_not_stop_the_others() -> None:
             raise SystemExit(3)
         return item
 
-    found = list(ThreadEngine().map(work, [0, 1, 2], 1))
+    found = list(ThreadEngine().map(work, [0, 1, 2], AtOnce(1)))
 
     assert [type(one) for one in found] == [Ok, Failed, Ok]
 
@@ -153,8 +180,9 @@ def test_a_hung_item_does_not_keep_the_process_alive() -> None:
     program = (
         "import threading\n"
         "from orchestrator.backends.engines import ThreadEngine\n"
+        "from orchestrator.seams import AtOnce\n"
         "work = lambda item: threading.Event().wait() if item else item\n"
-        "print(next(ThreadEngine().map(work, [1, 0], 2)).item)\n"
+        "print(next(ThreadEngine().map(work, [1, 0], AtOnce(2))).item)\n"
     )
 
     done = subprocess.run(
@@ -170,7 +198,7 @@ def test_a_worker_that_dies_does_not_stop_the_others() -> None:
         return os._exit(1) if item == 1 else item
 
     with dask(processes=True) as engine:
-        found = list(engine.map(work, range(4), 1))
+        found = list(engine.map(work, range(4), AtOnce(1)))
 
     assert [type(one) for one in found] == [Ok, Failed, Ok, Ok]
 
@@ -180,7 +208,7 @@ def test_a_cluster_that_is_not_there_is_named(unused_port: int) -> None:
     url = f"tcp://127.0.0.1:{unused_port}"
 
     with pytest.raises(OrchError, match=url):
-        list(DaskEngine(url).map(double, [1], 1))
+        list(DaskEngine(url).map(double, [1], AtOnce(1)))
 
 
 @pytest.fixture

@@ -46,7 +46,9 @@ OUTCOME = BoardOutcome(
     board="b1",
     simulated=True,
     facts=FACTS,
-    delivery=Delivery("rel", 5, agent_uploaded=True, activated=False, facts=FACTS),
+    delivery=Delivery(
+        "rel", 5, agent_uploaded=True, activated=False, facts=FACTS, undone=("slower", "worse")
+    ),
     measurement=Measurement("b1", 2**62, 3, (1, 2), (5, 2**62, 0), FACTS, {}, {"x": 1}),
     judged=Judged("NOISY", ("a", "b")),
     agreement=Agreement(0.25, 0.5, (0.125, 1 / 3), 2),
@@ -170,6 +172,20 @@ def test_an_outcome_written_again_replaces_the_first(ledger: SqlLedger) -> None:
 
     assert ledger.outcomes("r1") == [corrected]
     assert ledger.outcomes("r2") == [OUTCOME]
+
+
+def test_a_delivery_of_an_older_orch_is_read(tmp_path: Path) -> None:
+    ledger = SqlLedger(f"sqlite:///{tmp_path / 'orch.db'}")
+    ledger.record_outcome("r1", OUTCOME)
+    old = '{"release_id": "rel", "uploaded_bytes": 5, "agent_uploaded": true, "activated": false'
+    with sqlite3.connect(tmp_path / "orch.db") as database:
+        database.execute("UPDATE outcomes SET delivery = ?", (old + ', "facts": {}}',))
+    database.close()
+
+    (found,) = ledger.outcomes("r1")
+
+    assert found.delivery == Delivery("rel", 5, agent_uploaded=True, activated=False, facts={})
+    ledger.close()
 
 
 def test_many_threads_write_at_once(ledger: SqlLedger) -> None:

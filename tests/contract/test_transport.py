@@ -3,107 +3,23 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.backends.fabric_connect import FabricConnect
-from orchestrator.backends.local_transport import LocalConnect
-from orchestrator.domain import Board
 from orchestrator.errors import BoardError, DeadlineError, Unreachable
 from orchestrator.seams import Transport
 from orchestrator.simulation import SimulatedFleet
 
+if TYPE_CHECKING:
+    from tests.contract.conftest import Link
+
 MEGABYTE = 1024 * 1024
-Open = Callable[[str], AbstractContextManager["Link"]]
-Silence = Callable[[], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """An open transport; on the board's side `cut` is the shell command that ends the server.
-
-    `silence` makes the server stop answering while its line stays open.
-    """
-
-    transport: Transport
-    cut: str
-    silence: Silence
-
-    def shell(self, script: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-        result = self.transport.run(
-            ["sh", "-c", script], stdin, deadline_s=30, limit_bytes=16 * MEGABYTE
-        )
-        return result.returncode, result.stdout, result.stderr
-
-
-REMOTE = ("asyncssh", "asyncssh without SFTP", pytest.param("OpenSSH", marks=pytest.mark.docker))
-
-
-@pytest.fixture(scope="session")
-def open_link(
-    request: pytest.FixtureRequest,
-    sim_fleet: Callable[..., AbstractContextManager[SimulatedFleet]],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Open:
-    @contextmanager
-    def container() -> Iterator[Link]:
-        start: Callable[[], AbstractContextManager[Board]]
-        start = request.getfixturevalue("board_container")
-        docker: Callable[..., str] = request.getfixturevalue("docker_engine")
-        with start() as board, FabricConnect(())(board) as transport:
-            # A command's parent is the sshd of its connection.
-            yield Link(transport, "kill -9 $PPID", lambda: docker("pause", board.name))
-
-    @contextmanager
-    def fleet(*options: str) -> Iterator[Link]:
-        with (
-            sim_fleet("--name", "board", *options) as running,
-            FabricConnect(())(running.boards["board"]) as transport,
-        ):
-            stop = (running.pid, signal.SIGSTOP)
-            yield Link(transport, f"kill -9 {running.pid}", lambda: os.kill(*stop))
-
-    @contextmanager
-    def local() -> Iterator[Link]:
-        home = tmp_path_factory.mktemp("home")
-        board = Board("board", "127.0.0.1", 22, "root")
-        with LocalConnect(home, {"HOME": str(home), "PATH": os.defpath})(board) as transport:
-            yield Link(transport, "", lambda: None)
-
-    def opened(kind: str) -> AbstractContextManager[Link]:
-        if kind == "OpenSSH":
-            return container()
-        if kind == "local":
-            return local()
-        return fleet(*(("--no-sftp", "board") if "without" in kind else ()))
-
-    return opened
-
-
-@pytest.fixture(scope="module", params=[*REMOTE, "local"])
-def link(request: pytest.FixtureRequest, open_link: Open) -> Iterator[Link]:
-    """A link that all tests of a kind share; they must leave it usable."""
-    with open_link(request.param) as opened:
-        yield opened
-
-
-@pytest.fixture(params=REMOTE)
-def doomed(request: pytest.FixtureRequest, open_link: Open) -> Iterator[Link]:
-    """A link that a test may break."""
-    with open_link(request.param) as opened:
-        yield opened
-
-
-@pytest.fixture
-def blob(tmp_path: Path) -> Path:
-    path = tmp_path / "blob"
-    path.write_bytes(os.urandom(300_001))
-    return path
 
 
 def test_streams_carry_any_bytes_and_stay_apart(link: Link) -> None:
@@ -186,6 +102,20 @@ def test_a_file_replaces_a_longer_one(link: Link, blob: Path) -> None:
     assert link.transport.get("longer", MEGABYTE, deadline_s=30) == blob.read_bytes()
 
 
+def test_what_lies_beyond_the_offset_is_cut_off(link: Link, blob: Path) -> None:
+    link.shell("cat > beyond", blob.read_bytes()[:100_000] + bytes(MEGABYTE))
+    assert link.transport.put(blob, "beyond", 100_000, deadline_s=30) == 200_001
+    assert link.transport.get("beyond", 2 * MEGABYTE, deadline_s=30) == blob.read_bytes()
+
+
+@pytest.mark.parametrize("has", ["printf 1234 > short", "rm -f short"])
+def test_a_file_is_not_gone_on_with_beyond_its_end(link: Link, blob: Path, has: str) -> None:
+    link.shell(has)
+    with pytest.raises(BoardError, match="writing short failed"):
+        link.transport.put(blob, "short", 100_000, deadline_s=30)
+    assert link.shell("cat short 2>/dev/null")[1] in {b"1234", b""}
+
+
 @pytest.mark.parametrize("path", ["no-such-folder/file", "/dev/full", "."])
 def test_a_file_that_cannot_be_written_is_an_error_of_the_board(
     link: Link, blob: Path, path: str
@@ -205,6 +135,37 @@ def test_a_file_that_is_missing_or_too_large_is_an_error_of_the_board(link: Link
         link.transport.get("absent", 6, deadline_s=10)
 
 
+def test_a_held_command_lives_until_its_context_is_left(link: Link) -> None:
+    script = "read first; echo $first $$; cat; echo ended > ended-here"
+    with link.transport.hold(
+        ["sh", "-c", script], b"hello\n", until=lambda said: said.endswith(b"\n"), deadline_s=30
+    ) as said:
+        greeting, pid = said.split()
+        assert greeting == b"hello"
+        assert link.shell(f"kill -0 {pid.decode()} && echo alive; cat ended-here")[1] == b"alive\n"
+    gone = f"n=0; while kill -0 {pid.decode()} && [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done"
+    link.shell(gone + " 2>/dev/null")
+    assert link.shell("cat ended-here; rm ended-here")[1] == b"ended\n"
+
+
+def test_a_held_command_that_ends_too_early_is_an_error_of_the_board(link: Link) -> None:
+    with (
+        pytest.raises(BoardError, match=r"board.*ended too early: no port left") as caught,
+        link.transport.hold(["sh", "-c", "echo no port left >&2"], until=bool, deadline_s=30),
+    ):
+        pytest.fail("it was held")
+    assert not isinstance(caught.value, Unreachable)
+
+
+def test_a_held_command_that_says_nothing_is_given_up(link: Link) -> None:
+    with (
+        pytest.raises(DeadlineError, match=r"board.*took over 0.3 s"),
+        link.transport.hold(["sleep", "30"], until=bool, deadline_s=0.3),
+    ):
+        pytest.fail("it was held")
+    assert link.shell("echo fine")[1] == b"fine\n"
+
+
 def test_a_line_that_is_cut_in_mid_command_leaves_the_board_unreachable(
     doomed: Link, blob: Path
 ) -> None:
@@ -217,6 +178,23 @@ def test_a_line_that_is_cut_in_mid_command_leaves_the_board_unreachable(
         doomed.transport.put(blob, "never", deadline_s=10)
     with pytest.raises(Unreachable):
         doomed.transport.get("never", 10, deadline_s=10)
+
+
+def test_a_limit_that_makes_a_file_late_is_named_at_once(
+    sim_fleet: Callable[..., AbstractContextManager[SimulatedFleet]], blob: Path
+) -> None:
+    with sim_fleet("--name", "board") as running:
+        limited = replace(running.boards["board"], limit_bytes_per_s=1000)
+        with FabricConnect(())(limited) as transport:
+            with pytest.raises(DeadlineError, match=r"over 20 s at a limit of 1000 bytes/s"):
+                transport.put(blob, "slow", deadline_s=20)
+            shared = FabricConnect((), site_limits={limited.site: 2000})
+            with (
+                shared(replace(limited, limit_bytes_per_s=None)) as other,
+                pytest.raises(DeadlineError, match=r"over 9 s at a limit of 2000 bytes/s"),
+            ):
+                other.put(blob, "slow", deadline_s=9)
+            assert transport.run(["true"], deadline_s=10).returncode == 0
 
 
 @pytest.mark.timeout(30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -17,6 +18,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper, save
 from PIL import Image
 
+from containers.faults.yard import FLEET, RECIPES, Yard
 from orchestrator.domain import Board
 
 ORCH = Path(sys.executable).with_name("orch")
@@ -63,6 +65,26 @@ def container_boards(
     with ExitStack() as stack:
         boards = [stack.enter_context(board_container()) for _ in range(3)]
         yield tuple(sorted(boards, key=lambda board: board.name))
+
+
+@pytest.fixture(scope="session")
+def built_yard(docker_engine: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Yard:
+    """A folder in which both small releases are built; tests work in copies of it."""
+    assert docker_engine("info")
+    yard = Yard(tmp_path_factory.mktemp("yard") / "built")
+    yard.folder.mkdir()
+    yard.list_boards([])
+    for recipe in RECIPES:
+        yard.must("build", "--fleet", FLEET, "--recipe", f"{recipe}.yaml", "--json")
+    return yard
+
+
+@pytest.fixture(scope="module")
+def yard(built_yard: Yard, tmp_path_factory: pytest.TempPathFactory) -> Yard:
+    """A folder to deploy from, where nothing has to be built any more."""
+    folder = tmp_path_factory.mktemp("yard") / "copy"
+    shutil.copytree(built_yard.folder, folder)
+    return Yard(folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -305,7 +305,7 @@ def test_kill_9_leaves_no_board_behind_and_the_next_run_goes_through(place: Plac
 
 
 def workers(place: Place) -> set[Path]:
-    """Who is registered as at work on a board; looks at nothing else, for scratch comes and goes."""
+    """Who is registered as at work; nothing else is looked at, for scratch comes and goes."""
     return set((place.home / "sim" / "boards").glob("*/root/.orch/results/*.pid"))
 
 

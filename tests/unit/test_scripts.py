@@ -46,7 +46,8 @@ while :; do sleep 0.05; done
 """
 FAKE_ID = '#!/bin/bash\n[[ $1 == -un ]] && echo somebody || echo "$FAKE_UID"\n'
 Result = subprocess.CompletedProcess[str]
-TOOLS = ["orch", "ruff", "mypy", "lint-imports", "pytest", "sshd", "dropbear", "debootstrap"]
+TOOLS = ["orch", "ruff", "mypy", "lint-imports", "pytest"]
+TOOLS += ["sshd", "dropbear", "debootstrap", "tc", "iptables"]
 
 
 @dataclass(frozen=True, slots=True)

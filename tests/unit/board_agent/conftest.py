@@ -13,7 +13,7 @@ import sys
 import time
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ import numpy as np
 import pytest
 
 import board_agent
-from board_agent import protocol
+from board_agent import main, protocol, request
+from board_agent.answer import answer
 
 FACTS = {
     "proc/ax_proc/version": "Ax_Version V1.45.0_P39_20240830020829\n",
@@ -59,7 +60,7 @@ class Board:
         self.home, self.sysroot, self.notes = folder / "home", folder / "root", folder / "notes"
         self.site = folder / "site"
         self.work = self.home / ".orch"
-        self.agent, self.python = agent, sys.executable
+        self.agent, self.python, self.near = agent, sys.executable, False
         for path in (self.home, self.notes, self.site / "axengine"):
             path.mkdir(parents=True)
         for name, text in FACTS.items():
@@ -92,7 +93,7 @@ class Board:
 
     def start(self, kind: str, **fields: object) -> subprocess.Popen[bytes]:
         """Send a request and do not wait."""
-        request = {"version": 1, "kind": kind, "work_dir": ".orch"} | fields
+        request = {"version": 2, "kind": kind, "work_dir": ".orch"} | fields
         front = self.spawn()
         assert front.stdin is not None
         front.stdin.write(json.dumps(request).encode())
@@ -123,8 +124,18 @@ class Board:
         return self._reply(out, err)
 
     def ask(self, kind: str, **fields: object) -> dict[str, Any]:
-        """The reply to a request."""
-        return self.finish(self.start(kind, **fields))
+        """The reply to a request; from this very process where the board is `near`."""
+        return self._here(kind, fields) if self.near else self.finish(self.start(kind, **fields))
+
+    def _here(self, kind: str, fields: dict[str, object]) -> dict[str, Any]:
+        asked = {"version": 2, "kind": kind, "work_dir": str(self.work)} | fields
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ORCH_SYSROOT", str(self.sysroot))
+            reply = answer(
+                lambda: main.carry_out(request.read(json.dumps(asked).encode()), reply_to=-1)
+            )
+        assert reply is not None
+        return reply
 
     def finish(self, front: subprocess.Popen[bytes]) -> dict[str, Any]:
         out, err = front.communicate(timeout=60)
@@ -146,29 +157,41 @@ class Board:
         assert error["code"] in protocol.ERRORS
         return error
 
-    def send(self, data: bytes) -> str:
+    def send(self, data: bytes, token: int | None = None) -> str:
         """Leave a complete part, as the host does; gives its sha256."""
         digest = sha256(data)
-        (self.work / "incoming").mkdir(parents=True, exist_ok=True)
-        (self.work / "incoming" / f"{digest}.part").write_bytes(data)
+        folder = self.work / "incoming"
+        if token is None:
+            folder.mkdir(parents=True, exist_ok=True)
+        else:
+            folder /= protocol.token_name(token)
+        (folder / f"{digest}.part").write_bytes(data)
         return digest
 
-    def manifest(self, **files: bytes) -> dict[str, Any]:
+    def manifest(self, /, token: int | None = None, **files: bytes) -> dict[str, Any]:
         """Send the files that are not there; `a__b` stands for the name `a.b`."""
         listed = {}
         for name, data in files.items():
             digest = sha256(data)
             if not (self.work / "blobs" / digest).exists():
-                self.send(data)
+                self.send(data, token)
             listed[name.replace("__", ".")] = {"sha256": digest, "size_bytes": len(data)}
         return {"files": listed}
 
-    def deploy(self, release_id: str = "r1", **sidecar: object) -> None:
-        """Activate a release with MODEL and its sidecar."""
+    def deploy(
+        self,
+        release_id: str = "r1",
+        kind: str = "activate",
+        token: int | None = None,
+        unpack: Sequence[object] = (),
+        **sidecar: object,
+    ) -> dict[str, Any]:
+        """Activate or stage a release with MODEL and its sidecar."""
         inputs = [{"name": n, "dtype": d, "shape": s} for n, d, s in SCRIPT["inputs"]]
         data = json.dumps({"version": 1, "inputs": inputs, "simulated": True} | sidecar).encode()
-        manifest = self.manifest(model__axmodel=MODEL, model__json=data)
-        self.result("activate", release_id=release_id, manifest=manifest)
+        manifest = self.manifest(token, model__axmodel=MODEL, model__json=data)
+        fields = {"release_id": release_id, "manifest": manifest, "unpack": list(unpack)}
+        return self.result(kind, token=token, **fields)
 
     @staticmethod
     def _reply(out: bytes, err: bytes) -> dict[str, Any]:
@@ -183,10 +206,17 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The agent as one file, laid out as the host lays it out."""
     path = tmp_path_factory.mktemp("agent") / "agent.pyz"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("__main__.py", "from board_agent.main import main\n\nmain()\n")
         for source in Path(board_agent.__file__).parent.glob("*.py"):
             archive.write(source, f"board_agent/{source.name}")
+            if source.name == "__main__.py":
+                archive.write(source, source.name)
     return path
+
+
+@pytest.fixture(scope="session")
+def new_board(tmp_path_factory: pytest.TempPathFactory, agent: Path) -> Callable[[], Board]:
+    """Makes boards for the tests that may share one."""
+    return lambda: Board(tmp_path_factory.mktemp("board"), agent)
 
 
 @pytest.fixture

@@ -93,9 +93,31 @@ def test_a_board_without_any_fact_file_is_probed_all_the_same(board: Board) -> N
     found = board.result("probe", blobs=[])["facts"]
 
     known = {"kernel", "machine", "hostname", "python", "disk_free_bytes", "clock_unix_s"}
+    known |= {"inodes_free", "work_dir_writable", "uptime_s", "boot_id"}
     assert {key for key, value in found.items() if value is not None} == known | {"simulated"}
     assert found["simulated"] is False
     assert not board.work.exists()
+
+
+def test_a_simulated_board_has_a_boot_of_its_own(board: Board) -> None:
+    board.write_fact("proc/uptime", "12.9 3.0\n")
+    board.write_fact("proc/sys/kernel/random/boot_id", "a-boot\n")
+
+    found = board.result("probe", blobs=[])["facts"]
+
+    assert (found["uptime_s"], found["boot_id"]) == (12, "a-boot")
+    assert found["work_dir_writable"] is True
+    assert found["inodes_free"] > 0
+
+
+def test_a_disk_that_takes_no_lease_is_told_of_and_hides_no_fact(board: Board) -> None:
+    board.work.symlink_to("/proc/self")  # nobody, not even root, makes a folder there
+
+    found = board.result("probe", blobs=[], lease={"owner": "me", "ttl_s": 60})
+
+    assert (found["lease"], found["holder"]) == (None, None)
+    assert found["facts"]["work_dir_error"] == "No such file or directory"
+    assert found["facts"]["uid"] == "0x6007080746221049"
 
 
 def test_the_vendors_own_package_folder_is_looked_into(board: Board) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import os
 from pathlib import Path
 
@@ -80,3 +81,45 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> 
 
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_bytes() == b"old"
+
+
+SOURCES = sorted(Path(files.__file__).parent.glob("*.py"))
+#: What changes a disk, by the name of the call.
+CHANGES = {
+    *("mkdir", "makedirs", "rmdir", "removedirs", "unlink", "rename", "renames", "symlink_to"),
+    *("symlink", "link", "hardlink_to", "link_to", "touch", "write_text", "write_bytes", "chmod"),
+    *("chown", "truncate", "ftruncate", "mknod", "mkfifo", "fsync", "fdatasync", "utime"),
+    *("rmtree", "copyfile", "copy2", "move", "extract", "extractall", "mkdtemp", "mkstemp"),
+}
+
+
+def changes(source: str) -> list[str]:
+    """The calls in a module that may change a disk; those through `files.` do not count."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        call, words = node.func, [ast.unparse(one) for one in node.args]
+        name = call.attr if isinstance(call, ast.Attribute) else ast.unparse(call)
+        whose = ast.unparse(call.value) if isinstance(call, ast.Attribute) else ""
+        modes = [word.strip("'\"") for word in words if word[:1] in "'\""]
+        opens = name in {"open", "fdopen"} and any(set(mode) & set("wax+") for mode in modes)
+        if whose != "files" and (name in CHANGES or opens or (whose, name) == ("os", "replace")):
+            found.append(ast.unparse(node))
+    return found
+
+
+@pytest.mark.parametrize(
+    "source", [path for path in SOURCES if path.name != "files.py"], ids=lambda path: path.name
+)
+def test_nothing_but_the_layer_changes_the_disk(source: Path) -> None:
+    assert changes(source.read_text()) == []
+
+
+def test_a_change_past_the_layer_would_be_seen() -> None:
+    assert len(changes(Path(files.__file__).read_text())) > 8
+    assert changes("open(p, 'wb'); path.open('r+b'); os.replace(a, b); files.unlink(p)") == [
+        "open(p, 'wb')",
+        "path.open('r+b')",
+        "os.replace(a, b)",
+    ]

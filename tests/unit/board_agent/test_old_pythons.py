@@ -57,7 +57,8 @@ def test_probe_activate_and_rollback_run_on_every_python(old_board: Board) -> No
 
     old_board.result("rollback")
 
-    found = old_board.result("probe", blobs=[])
+    found = old_board.result("probe", blobs=[], lease={"owner": "me", "ttl_s": 60})
+    old_board.result("gc", token=found["lease"]["token"], keep=[])
     assert (found["current"], found["previous"]) == ("r1", "r2")
     assert old_board.python.endswith(found["facts"]["python"].rpartition(".")[0])
     assert found["facts"]["uid"] == "0x6007080746221049"

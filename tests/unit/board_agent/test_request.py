@@ -23,9 +23,9 @@ FILE = {"sha256": HASH, "size_bytes": 1}
         b"\xff",
         b"[]",
         b"[" * 100_000,
-        b'{"version": 2, "kind": "probe", "work_dir": "w"}',
-        b'{"version": 1, "kind": "reboot", "work_dir": "w"}',
-        b'{"version": 1, "kind": ["probe"], "work_dir": "w"}',
+        b'{"version": 1, "kind": "probe", "work_dir": "w"}',
+        b'{"version": 2, "kind": "reboot", "work_dir": "w"}',
+        b'{"version": 2, "kind": ["probe"], "work_dir": "w"}',
     ],
 )
 def test_what_is_no_request_is_refused(data: bytes) -> None:
@@ -66,7 +66,7 @@ def test_a_request_has_a_largest_size() -> None:
     ],
 )
 def test_every_field_is_checked(board: Board, fields: dict[str, Any]) -> None:
-    message = {"version": 1, "work_dir": ".orch", "blobs": []} | fields
+    message = {"version": 2, "work_dir": ".orch", "blobs": []} | fields
 
     reply = board.raw(json.dumps(message).encode())
 
@@ -131,7 +131,7 @@ def test_a_model_without_a_sound_sidecar_is_refused(board: Board) -> None:
 
 def test_nothing_but_the_frame_is_on_stdout(board: Board) -> None:
     (board.site / "sitecustomize.py").write_text(NOISE)
-    request_text = json.dumps({"version": 1, "kind": "probe", "work_dir": ".orch", "blobs": []})
+    request_text = json.dumps({"version": 2, "kind": "probe", "work_dir": ".orch", "blobs": []})
 
     out, err = board.spawn().communicate(request_text.encode(), timeout=60)
 

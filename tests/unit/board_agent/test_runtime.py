@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,7 +94,7 @@ def test_an_import_that_fails_blames_an_old_python(python: tuple[int, int], code
     ],
 )
 def test_whatever_goes_wrong_becomes_a_reply(error: Exception, code: str) -> None:
-    def work() -> dict[str, object]:
+    def work() -> dict[str, Any]:
         raise error
 
     reply = answer(work)

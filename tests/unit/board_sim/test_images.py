@@ -73,3 +73,16 @@ def test_a_container_that_makes_no_sense_ends_before_it_writes_anything(
     with pytest.raises(SystemExit) as caught:
         start.main(env)
     assert text in str(caught.value)
+
+
+def test_each_image_starts_the_server_that_it_has() -> None:
+    assert start.server_argv({"SSH_SERVER": "dropbear"}, ())[0] == "/usr/sbin/dropbear"
+    sftp = "Subsystem=sftp internal-sftp"
+    assert sftp in start.server_argv({}, ())
+    assert sftp not in start.server_argv({}, ("no-sftp",))
+
+
+def test_every_kind_of_board_is_a_stage_of_the_dockerfile(build_images: ModuleType) -> None:
+    text = (SCRIPT.parents[1] / "containers" / "board_sim" / "Dockerfile").read_text()
+    stages = [line.split()[-1] for line in text.splitlines() if line.startswith("FROM ")]
+    assert stages == ["packages", *build_images.BOARD_KINDS]

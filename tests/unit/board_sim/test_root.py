@@ -3,7 +3,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from containers.board_sim.profiles import PROFILES, identity_of
+import pytest
+
+from board_agent import facts
+from containers.board_sim.profiles import PROFILES, Fault, identity_of, with_faults
 from containers.board_sim.root import AXENGINE, board_files, make_root
 
 
@@ -47,3 +50,29 @@ def test_a_board_made_anew_keeps_its_home_and_gets_the_package_of_today(tmp_path
     assert (tmp_path / "root/kept").read_text() == "mine"
     assert not (package / "stale.py").exists()
     assert (package / "_axe.py").read_bytes() == (AXENGINE / "_axe.py").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("faults", "free_bytes", "load"),
+    [
+        ((), (4096 * 1024 - 18876) * 1024, 0.0),
+        (("tenant",), (3072 * 1024 - 18876) * 1024, 97.0),
+        (("cmm-full",), 64 * 1024, 0.0),
+        (("tenant", "cmm-full"), 64 * 1024, 97.0),
+    ],
+)
+def test_the_agent_reads_what_a_fault_says_of_the_npu(
+    faults: tuple[Fault, ...], free_bytes: int, load: float
+) -> None:
+    files = board_files(with_faults(PROFILES["m4n-ubuntu22"], faults), identity_of("x"))
+    memory = facts.cmm(files["proc/ax_proc/mem_cmm_info"])
+    assert memory is not None
+    assert memory.free_bytes == free_bytes
+    assert facts.npu_load_percent(files["proc/ax_proc/npu/top"]) == load
+
+
+def test_a_hot_board_has_110_degrees_and_its_tenant_a_live_lease(tmp_path: Path) -> None:
+    make_root(tmp_path, with_faults(PROFILES["m5-pyramid"], ["hot", "tenant"]), identity_of("x"))
+    text = (tmp_path / "sys/class/thermal/thermal_zone0/temp").read_text().strip()
+    assert (facts.temperature_c(text) or 0.0) >= 110
+    assert (tmp_path / "tmp/magnetar-lease/lock").is_dir()

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def recipe(tmp_path: Path) -> Recipe:
 class LocalBoard:
     """A board's login on this machine: commands run in `home`, its fact files lie in `root`.
 
-    `spoils` is written over the beginning of every file that arrives.
+    `spoils` is written over the beginning of every file that arrives, and added to the program
+    of an agent that does.
     """
 
     home: Path
@@ -67,6 +69,8 @@ class LocalBoard:
         limit_bytes: int = 1 << 30,
     ) -> CommandResult:
         environment = {"HOME": str(self.home), "PATH": os.environ["PATH"]}
+        if argv[0] == "python3":
+            stdin += self.spoils
         done = subprocess.run(
             argv,
             input=stdin,
@@ -92,6 +96,18 @@ class LocalBoard:
     def get(self, path: str, limit_bytes: int, *, deadline_s: float) -> bytes:
         assert deadline_s > 0
         return (self.home / path).read_bytes()[:limit_bytes]
+
+    def hold(
+        self,
+        argv: Sequence[str],
+        stdin: bytes = b"",
+        *,
+        until: Callable[[bytes], bool],
+        deadline_s: float,
+    ) -> AbstractContextManager[bytes]:
+        said = self.run(argv, stdin, deadline_s=deadline_s).stdout
+        assert until(said)
+        return nullcontext(said)
 
 
 @pytest.fixture
@@ -136,6 +152,18 @@ class ScriptedBoard:
     def get(self, path: str, limit_bytes: int, *, deadline_s: float) -> bytes:
         assert deadline_s > 0
         return self.sent[path][:limit_bytes]
+
+    def hold(
+        self,
+        argv: Sequence[str],
+        stdin: bytes = b"",
+        *,
+        until: Callable[[bytes], bool],
+        deadline_s: float,
+    ) -> AbstractContextManager[bytes]:
+        said = self.run(argv, stdin, deadline_s=deadline_s).stdout
+        assert until(said)
+        return nullcontext(said)
 
 
 @pytest.fixture

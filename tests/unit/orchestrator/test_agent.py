@@ -35,7 +35,7 @@ def test_a_request_has_version_kind_and_work_dir(
     board = scripted_board({"probe": protocol.success({"a": 1})})
 
     assert agent_of(board).ask("probe", {"blobs": []}) == {"a": 1}
-    assert board.asked == [{"version": 1, "kind": "probe", "work_dir": ".orch", "blobs": []}]
+    assert board.asked == [{"version": 2, "kind": "probe", "work_dir": ".orch", "blobs": []}]
 
 
 def test_the_agent_is_sent_once_and_then_found(local_board: Any, agent_of: AgentOf) -> None:
@@ -47,7 +47,7 @@ def test_the_agent_is_sent_once_and_then_found(local_board: Any, agent_of: Agent
     second.ask("probe", {"blobs": []})
     assert not second.uploaded
 
-    agents = list((local_board.home / ".orch" / "agent").iterdir())
+    agents = list((local_board.home / ".orch" / "agent").glob("*.pyz"))
     assert [path.name for path in agents] == [f"{load_agent().sha256}.pyz"]
     assert agents[0].read_bytes() == load_agent().content
 
@@ -55,9 +55,9 @@ def test_the_agent_is_sent_once_and_then_found(local_board: Any, agent_of: Agent
 def test_a_part_of_an_agent_left_by_a_cut_line_is_no_obstacle(
     local_board: Any, agent_of: AgentOf
 ) -> None:
-    incoming = local_board.home / ".orch" / "incoming"
-    incoming.mkdir(parents=True)
-    (incoming / f"{load_agent().sha256}.pyz.part").write_bytes(b"x" * 1_000_000)
+    folder = local_board.home / ".orch" / "agent"
+    folder.mkdir(parents=True)
+    (folder / f"{load_agent().sha256}.pyz.1.part").write_bytes(b"x" * 1_000_000)
 
     assert agent_of(local_board).ask("probe", {"blobs": []})["current"] is None
 
@@ -65,7 +65,7 @@ def test_a_part_of_an_agent_left_by_a_cut_line_is_no_obstacle(
 def test_an_agent_that_arrives_damaged_is_not_run(local_board: Any, agent_of: AgentOf) -> None:
     damaging = replace(local_board, spoils=b"#")
 
-    with pytest.raises(BoardError, match="b1: verifying the agent failed: arrived as "):
+    with pytest.raises(BoardError, match="b1: bringing the agent there failed: arrived as "):
         agent_of(damaging).ask("probe", {"blobs": []})
 
     assert not list((local_board.home / ".orch" / "agent").iterdir())

@@ -27,7 +27,7 @@ def test_every_source_of_the_agent_is_in_the_bundle_and_nothing_else() -> None:
 def test_the_bundle_answers_without_orch_on_the_path(tmp_path: Path) -> None:
     path = tmp_path / "agent.pyz"
     path.write_bytes(bundle_agent())
-    request = b'{"version": 1, "kind": "probe", "work_dir": ".orch", "blobs": []}'
+    request = b'{"version": 2, "kind": "probe", "work_dir": ".orch", "blobs": []}'
 
     done = subprocess.run(
         [sys.executable, "-I", "-S", str(path)],

@@ -57,5 +57,9 @@ def test_dataclasses_become_objects_at_any_depth() -> None:
 
 
 def test_what_has_no_json_form_is_refused() -> None:
-    with pytest.raises(TypeError, match="PosixPath has no JSON form"):
-        as_json({"path": Path("/x")})
+    with pytest.raises(TypeError, match="bytes has no JSON form"):
+        as_json({"content": b"x"})
+
+
+def test_a_path_is_its_text() -> None:
+    assert as_json({"path": Path("/x")}) == {"path": "/x"}

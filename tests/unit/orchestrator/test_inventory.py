@@ -72,7 +72,7 @@ def test_defaults_hold_where_a_board_says_nothing(tmp_path: Path) -> None:
         ),
         ("  s:", "  s/t:", "5: boards.s/t: a name is", ""),
         ("  s:", "  1:", "5: boards.1: ", ""),
-        ("boards: [a, b, s]", "boards: []", "8: fleets.all.boards: list should have at least", ""),
+        ("boards: [a, b, s]", "boards: []", "8: fleets.all.boards: at least one", ""),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_key(
@@ -131,4 +131,7 @@ def test_the_schema_names_every_section() -> None:
     assert schema["required"] == ["boards", "fleets"]
     properties = schema["properties"]
     assert isinstance(properties, dict)
-    assert set(properties) == {"defaults", "toolchains", "boards", "fleets"}
+    assert set(properties) == {
+        *("defaults", "sites", "switches"),
+        *("toolchains", "boards", "fleets"),
+    }

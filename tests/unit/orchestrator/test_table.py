@@ -15,7 +15,8 @@ from orchestrator.domain import (
     Measurement,
     RunRecord,
 )
-from orchestrator.table import COLUMNS, accuracy_rows, summarise_run, table_row, verdict_text
+from orchestrator.latency import judge
+from orchestrator.table import COLUMNS, accuracy_rows, shown, summarise_run, table_row, verdict_text
 
 RUN = RunRecord(
     "r", "deploy", "f", "small", "t", None, None, {"pulsar2": "5.2", "target": "AX650/NPU3"}
@@ -63,10 +64,35 @@ def test_a_measured_board_fills_every_column() -> None:
         "max ms": "5.000",
         "n": "3",
         "fps": "250.0",
+        "ax_run_model ms": "-",
         "agreement": "97.00%",
         "mIoU": "0.900",
         "verdict": "VALID",
     }
+
+
+def by_tool(median_ms: float | None) -> BoardOutcome:
+    """A board without Python: the vendor's tool gives no samples."""
+    summary: dict[str, Json] = {"iterations": 50, "mean_ms": 2.5, "median_ms": median_ms}
+    runtime: dict[str, Json] = {"instrument": "ax_run_model", "summary": summary}
+    measurement = Measurement("b1", None, None, (), (), runtime, {}, {})
+    return replace(outcome(), measurement=measurement, judged=judge(measurement))
+
+
+def test_what_the_vendors_tool_says_has_a_column_of_its_own() -> None:
+    found = cells(by_tool(2.25))
+
+    assert (found["ax_run_model ms"], found["p50 ms"], found["fps"]) == ("2.250", "-", "-")
+    assert (found["n"], found["agreement"], found["verdict"]) == ("50", "97.00%", "VALID")
+    assert cells(by_tool(None))["ax_run_model ms"] == "2.500 mean"
+
+
+def test_the_tools_column_is_shown_where_a_board_has_it() -> None:
+    ours, tools = table_row(RUN, outcome()), table_row(RUN, by_tool(2.25))
+
+    assert "ax_run_model ms" not in {name for name, _ in shown([ours])[0]}
+    assert [len(row) for row in shown([ours])[1]] == [len(COLUMNS) - 1]
+    assert shown([ours, tools]) == (list(COLUMNS), [ours, tools])
 
 
 def test_p99_is_shown_from_100_samples_on() -> None:

@@ -69,10 +69,19 @@ def test_invalid_yaml_names_the_line(tmp_path: Path, text: str, line: int) -> No
         b"a: \x00\n",
         b"a: 2024-99-99\n",
         b"a: &a [*a]\n",
-        b"a: " + b"[" * 5000,
+        b"a: " + b"[" * 200_000,  # libyaml would end the process
+        b"- " * 200_000,
         b"{[a, b]: 1}\n",
     ],
-    ids=["no UTF-8", "control character", "no date", "holds itself", "too deep", "list as key"],
+    ids=[
+        "no UTF-8",
+        "control character",
+        "no date",
+        "holds itself",
+        "too deep",
+        "deep items",
+        "list as key",
+    ],
 )
 def test_what_cannot_be_read_is_one_line_that_names_the_file(
     tmp_path: Path, content: bytes

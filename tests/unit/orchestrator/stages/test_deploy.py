@@ -11,16 +11,13 @@ import pytest
 from board_agent import protocol
 from orchestrator.agent import Agent
 from orchestrator.backends.fsspec_blobs import FsspecBlobs
-from orchestrator.domain import Delivery, Json, Release, Target
-from orchestrator.errors import AgentError, Refused
-from orchestrator.stages.deploy import check_board, deploy
+from orchestrator.domain import Delivery, Release
+from orchestrator.errors import AgentError
+from orchestrator.leases import leased
+from orchestrator.stages.deploy import Means, deploy, wanted
+from orchestrator.transfer.encoding import Encoder
+from orchestrator.transfer.payloads import Payloads
 
-FACTS: dict[str, Json] = {
-    "simulated": True,
-    "chip_type": "AX650N_CHIP",
-    "vnpu": "disable",
-    "disk_free_bytes": 10_000_000,
-}
 FILES = {"model.axmodel": b"m" * 1000, "model.json": b"{}"}
 AgentOf = Callable[[Any], Agent]
 MakeRelease = Callable[..., Release]
@@ -41,9 +38,15 @@ class Shop:
         return self._make(files, inputs)
 
     def deploy(
-        self, files: Mapping[str, bytes] = FILES, inputs: tuple[bytes, ...] = (b"image",)
+        self,
+        files: Mapping[str, bytes] = FILES,
+        inputs: tuple[bytes, ...] = (b"image",),
+        prove: Callable[[], float] | None = None,
     ) -> Delivery:
-        return deploy(self._agent_of(self.board), self.release(files, inputs), self.blobs)
+        agent, release = self._agent_of(self.board), self.release(files, inputs)
+        encoder = Encoder(self.blobs, Payloads(self._folder / "payloads"))
+        with leased(agent, "me", [item.sha256 for item in wanted(release)]) as probe:
+            return deploy(agent, probe, release, Means(encoder, prove=prove))
 
     @property
     def work(self) -> Path:
@@ -51,8 +54,11 @@ class Shop:
         return found
 
     def part(self, release: Release, name: str) -> Path:
-        (self.work / "incoming").mkdir(parents=True, exist_ok=True)
-        return self.work / "incoming" / f"{release.files[name].sha256}.part"
+        """Where an upload before, under the first lease, left what it had sent."""
+        folder = self.work / "incoming" / protocol.token_name(1)
+        folder.mkdir(parents=True, exist_ok=True)
+        (self.work / "lease" / folder.name).mkdir(parents=True)
+        return folder / f"{release.files[name].sha256}.part"
 
 
 @pytest.fixture
@@ -129,65 +135,42 @@ def test_a_file_lost_on_the_board_is_sent_again(shop: Shop) -> None:
     assert shop.deploy().uploaded_bytes == 1000
 
 
-def test_a_refused_board_is_left_as_it_is(shop: Shop) -> None:
-    (shop.board.root / "proc/ax_proc/chip_type").write_text("AX630C_CHIP\n")
+def test_a_release_that_does_not_prove_itself_is_staged_and_not_switched_to(shop: Shop) -> None:
+    before = shop.deploy().release_id
+    seen: list[str] = []
 
-    with pytest.raises(Refused):
-        shop.deploy()
+    def prove() -> float:
+        seen.extend(path.name for path in (shop.work / "releases").iterdir())
+        raise AgentError("b1: it says otherwise", "", "GOLDEN_MISMATCH")
 
-    assert not (shop.work / "blobs").exists()
-    assert not (shop.work / "current").exists()
-    assert not list((shop.work / "incoming").iterdir())
+    with pytest.raises(AgentError, match="otherwise"):
+        shop.deploy(FILES | {"model.json": b'{"a": 1}'}, prove=prove)
+
+    assert len(seen) == 2
+    assert (shop.work / "current").readlink().name == before
+
+
+def test_what_proved_itself_is_kept_with_the_delivery(shop: Shop) -> None:
+    first = shop.deploy()
+    second = shop.deploy(FILES | {"model.json": b'{"a": 1}'}, prove=lambda: 0.99)
+
+    assert (second.proved, second.before, second.activated) == (0.99, first.release_id, True)
+
+
+def test_a_release_that_is_the_current_one_need_not_prove_itself(shop: Shop) -> None:
+    shop.deploy()
+
+    again = shop.deploy(prove=lambda: pytest.fail("it was asked"))
+
+    assert (again.proved, again.activated) == (None, False)
 
 
 def test_a_reply_that_cannot_be_stops_before_anything_is_sent(
-    scripted_board: Callable[..., Any], agent_of: AgentOf, release: MakeRelease, tmp_path: Path
+    scripted_board: Callable[..., Any], agent_of: AgentOf
 ) -> None:
-    board = scripted_board({"probe": protocol.success({"facts": FACTS, "blobs": ["../../etc"]})})
+    board = scripted_board({"probe": protocol.success({"facts": {}, "blobs": ["../../etc"]})})
 
-    with pytest.raises(AgentError, match="blobs"):
-        deploy(agent_of(board), release(FILES), FsspecBlobs(str(tmp_path)))
+    with pytest.raises(AgentError, match="blobs"), leased(agent_of(board), "me", ["0" * 64]):
+        pytest.fail("the lease was taken")
 
     assert board.sent == {}
-
-
-def refusal(facts: Mapping[str, Json], release: Release, needed_bytes: int = 0) -> Refused:
-    with pytest.raises(Refused) as caught:
-        check_board("b1", facts, release, needed_bytes)
-    return caught.value
-
-
-def test_a_board_that_fits_is_taken(release: MakeRelease) -> None:
-    check_board("b1", FACTS, release(FILES), 8_000_000)
-    check_board("b1", FACTS | {"vnpu": "enable"}, release(FILES, npu_mode="NPU1"))
-    check_board("b1", FACTS | {"vnpu": None, "disk_free_bytes": None}, release(FILES))
-
-
-@pytest.mark.parametrize(
-    ("facts", "message", "hint"),
-    [
-        ({"chip_type": "AX630C_CHIP"}, "AX630C_CHIP (AX620E), the model is for AX650", "AX620E"),
-        ({"chip_type": "AX999"}, "AX999 (unknown), the model is for AX650/NPU3", "AXERA"),
-        ({"chip_type": None}, "None (unknown)", "AXERA"),
-        ({"vnpu": "enable"}, "split (vnpu enable), the model is for AX650/NPU3", "NPU1"),
-        ({"disk_free_bytes": 8_999_999}, "9.0 MB of disk are free, 8.0 MB come", "room"),
-        ({"simulated": False}, "a genuine board does not run a simulated axmodel", "toolchain"),
-        ({"simulated": 1}, "a genuine board does not run a simulated axmodel", "toolchain"),
-    ],
-)
-def test_a_board_that_does_not_fit_is_refused_naming_both_sides(
-    release: MakeRelease, facts: dict[str, Json], message: str, hint: str
-) -> None:
-    refused = refusal(FACTS | facts, release(FILES), 8_000_000)
-
-    assert refused.message.startswith("b1: ")
-    assert message in refused.message
-    assert hint in refused.hint
-
-
-def test_a_simulated_board_refuses_a_genuine_axmodel(release: MakeRelease) -> None:
-    genuine = replace(release(FILES), simulated=False, target=Target("AX650", "NPU3"))
-
-    refused = refusal(FACTS, genuine)
-
-    assert "a simulated board does not run a genuine axmodel" in refused.message

@@ -59,7 +59,7 @@ def test_the_markdown_is_a_table_of_boards_with_accuracy_and_failures_below(tmp_
     ]
     rows = [line for line in lines[:accuracy] if line.startswith("|")]
     assert len(rows) == 4
-    assert {row.count("|") for row in rows} == {len(COLUMNS) + 1}
+    assert {row.count("|") for row in rows} == {len(COLUMNS)}
     assert "## Failures" in lines
     assert any(line.startswith("- b2: it said") for line in lines)
     assert "imulated" not in path.read_text(encoding="utf-8")
@@ -73,7 +73,7 @@ def test_what_a_board_says_stays_in_its_cell(tmp_path: Path, text: str) -> None:
 
     lines = path.read_text(encoding="utf-8").splitlines()
     (row,) = (line for line in lines if line.startswith("| b1 "))
-    assert row.replace("\\|", "").count("|") == len(COLUMNS) + 1
+    assert row.replace("\\|", "").count("|") == len(COLUMNS)
     assert not any("<script" in line for line in lines)
     assert lines[-1].startswith("- ")
     assert lines[-2] == ""

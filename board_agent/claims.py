@@ -1,0 +1,50 @@
+"""What is asked of the lease, and what a change of hands entails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from board_agent import cancel, files, request
+from board_agent.lease import Lease, described
+from board_agent.request import Claim
+from board_agent.results import Results
+
+OPS = ("acquire", "renew", "release", "break", "look")
+
+
+def carry_out(asked: dict[str, Any], lease: Lease) -> dict[str, Any]:
+    """The result of a request of kind `lease`."""
+    op, token = asked.get("op"), lease.place.token
+    if op not in OPS:
+        raise request.refuse(f"op is {op!r:.200}, not one of {', '.join(OPS)}")
+    if op == "acquire":
+        return _state(acquire(request.claim(asked), lease), lease)
+    if not lease.place.work_dir.is_dir():
+        if op != "look":
+            lease.check(token or 0)
+        return _state(None, lease)
+    claim = request.claim(asked) if op == "renew" else None
+    with files.locked(lease.place.path("lock")):
+        if claim is not None:
+            lease.renew(token, claim)
+        elif op == "release":
+            lease.release(token)
+        elif op == "break":
+            lease.end()
+        return _state(token if claim is not None else None, lease)
+
+
+def acquire(claim: Claim, lease: Lease) -> int:
+    """A new token. Raises LEASED. A worker of somebody else's, who is gone, is ended first."""
+    files.make_dir(lease.place.work_dir)
+    with files.locked(lease.place.path("lock")):
+        before = lease.owner()
+        token = lease.acquire(claim)
+        if before != claim.owner:
+            cancel.end(Results(lease.place.path("results")), None)
+        return token
+
+
+def _state(token: int | None, lease: Lease) -> dict[str, Any]:
+    held = None if token is None else {"token": token}
+    return {"lease": held, "holder": None if held else described(lease.holder())}

@@ -1,0 +1,1 @@
+"""Bring a bare board to where the agent can run a model."""

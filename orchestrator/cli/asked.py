@@ -1,0 +1,91 @@
+"""What `orch deploy` and `orch run` were asked for, kept with the run so that it can go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.options import Job, open_job
+from orchestrator.cli.runs import new_run
+from orchestrator.errors import ConfigError
+from orchestrator.hashing import as_json
+from orchestrator.overrides import Overrides
+
+if TYPE_CHECKING:
+    from orchestrator.domain import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command was asked for: kept with its run, so that the run can go on after a break."""
+
+    fleet: str
+    recipe: str | None
+    toolchain: str | None
+    overrides: Overrides
+    limit: str | None = None
+    exclude: str | None = None
+    ignore_learned: bool = False
+
+    def job(self, inventory: Path | None) -> Job:
+        """Check it against recipe and inventory. Raises ConfigError."""
+        job = open_job(inventory, self.fleet, self.recipe, self.toolchain, self.overrides)
+        fleet = job.place.inventory.chosen(job.fleet, self.limit, self.exclude)
+        return replace(job, fleet=fleet)
+
+    def new_run(self, command: str, job: Job) -> RunRecord:
+        """Name a run that starts now."""
+        run = new_run(command, job.fleet.name, job.recipe.name)
+        return replace(run, summary={"asked": as_json(self)})
+
+
+def asked_of(run: RunRecord) -> Asked:
+    """Read what `Asked.new_run` has written. Raises ConfigError where there is nothing of it."""
+    kept = run.summary.get("asked")
+    if not isinstance(kept, dict) or run.command not in {"deploy", "run"}:
+        raise ConfigError(f"run {run.run_id} is no deploy that can go on", "start a new one")
+    over = kept.get("overrides")
+    folders = over if isinstance(over, dict) else {}
+    texts = {name: value for name, value in (kept | folders).items() if isinstance(value, str)}
+    iterations = folders.get("iterations")
+    overrides = Overrides(
+        _path(texts, "checkpoint"),
+        _path(texts, "calibration"),
+        _path(texts, "images"),
+        iterations if isinstance(iterations, int) else None,
+    )
+    return Asked(
+        texts["fleet"],
+        texts.get("recipe"),
+        texts.get("toolchain"),
+        overrides,
+        texts.get("limit"),
+        texts.get("exclude"),
+        ignore_learned=kept.get("ignore_learned") is True,
+    )
+
+
+def _path(texts: Mapping[str, str], name: str) -> Path | None:
+    return Path(texts[name]) if name in texts else None
+
+
+def ask(
+    fleet: str | None, recipe: str | None, toolchain: str | None, overrides: Overrides
+) -> Asked:
+    """Keep what the options say. Raises ConfigError where no fleet is named."""
+    if fleet is None:
+        raise ConfigError("no fleet is named", "name one with --fleet, or a run with --resume")
+    whole = Overrides(
+        _whole(overrides.checkpoint),
+        _whole(overrides.calibration),
+        _whole(overrides.images),
+        overrides.iterations,
+    )
+    return Asked(fleet, recipe, toolchain, whole)
+
+
+def _whole(folder: Path | None) -> Path | None:
+    """Give its whole path: a run may be gone on with from another folder."""
+    return None if folder is None else folder.absolute()

@@ -1,0 +1,67 @@
+"""Build, work on a fleet, print its table: what `orch deploy` and `orch run` share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import typer
+
+from orchestrator.cli.asked import asked_of
+from orchestrator.cli.options import Job, open_ledger
+from orchestrator.cli.runs import continued, recorded
+
+if TYPE_CHECKING:
+    from orchestrator.backends.sql_ledger import SqlLedger
+    from orchestrator.domain import RunRecord
+    from orchestrator.pipeline import Finished
+    from orchestrator.seams import Progress
+
+
+def work_on_fleet(
+    job: Job, run: RunRecord, engine: str | None, *, pause: bool = False, json: bool
+) -> None:
+    """Do the job, print its table, and end with its exit code."""
+    from orchestrator.cli.console import progress
+    from orchestrator.cli.report import print_report
+    from orchestrator.locks import hold
+
+    with open_ledger(job.place) as ledger, progress() as shown:
+        waiting = partial(shown.event, "run", f"{run.run_id} is at work in another orch; waiting")
+        with hold(job.place.home / "runs" / f"{run.run_id}.lock", waiting):
+            finished = _finish(job, run, ledger, shown, engine, pause=pause)
+    print_report(finished.run, finished.outcomes, finished.folder, json=json)
+    raise typer.Exit(finished.run.exit_code or 0)
+
+
+def _finish(
+    job: Job, run: RunRecord, ledger: SqlLedger, shown: Progress, engine: str | None, *, pause: bool
+) -> Finished:
+    """Build, and go through the fleet; a run that the ledger has already goes on."""
+    from orchestrator.building import build as build_recipe
+    from orchestrator.cli.secrets import ask_for_secrets
+    from orchestrator.pipeline import Order, deploy_fleet
+    from orchestrator.simulation import simulated
+    from orchestrator.wiring import make_crew, make_workshop
+
+    place = job.place
+    shop = make_workshop(place, ledger, job.toolchain, shown)
+    crew = make_crew(place, ledger, engine, shown, ask_for_secrets(job.fleet.boards))
+    with recorded(ledger, run) as ending:
+        built = build_recipe(job.recipe, shop, run.run_id)
+        done = continued(ledger, run, built.release.release_id)
+        with simulated(place.simulation, job.fleet.boards, shown) as boards:
+            order = Order(
+                job.recipe,
+                built,
+                replace(job.fleet, boards=boards),
+                only_measure=run.command == "run",
+                pause=pause,
+                ignore_learned=asked_of(run).ignore_learned,
+                done=done,
+                relays=tuple(one for one in place.inventory.boards.values() if one.relay),
+            )
+            finished = deploy_fleet(order, crew, run)
+        ending.run = finished.run
+    return finished

@@ -1,0 +1,1 @@
+"""Work on many boards at once: errands, plans and rollouts."""

@@ -1,0 +1,224 @@
+"""One board: take its lease, bring the release, prove and measure it, undo it where it is worse."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from orchestrator.agent import Agent
+from orchestrator.agents import Programs, with_agent
+from orchestrator.boards.check import Known, check_board, refuse
+from orchestrator.boards.compatibility import Finding
+from orchestrator.boards.identity import UidRegistry, changed
+from orchestrator.boards.need import Need
+from orchestrator.domain import (
+    Board,
+    BoardOutcome,
+    CompatibilityFact,
+    Delivery,
+    Recipe,
+    Release,
+    Rollout,
+)
+from orchestrator.errors import AgentError, BoardError, DeadlineError, OrchError
+from orchestrator.fleet.releasing import collect
+from orchestrator.fleet.rollout import against_baseline
+from orchestrator.leases import leased
+from orchestrator.replies import Probe
+from orchestrator.seams import Connect
+from orchestrator.segmentation import ClassMap
+from orchestrator.stages.deploy import Means, deploy, missing_blobs, needs_switch, wanted
+from orchestrator.stages.run import run
+from orchestrator.stages.smoke import smoke
+from orchestrator.transfer.encoding import Encoder
+from orchestrator.transfer.relaying import Relays
+
+#: What a board says of a model that it does not run: it goes back to the one before.
+_MODEL_FAILS = frozenset(
+    {"MODEL_REJECTED", "VNPU_CONFLICT", "CMM_FULL", "INPUT_MISMATCH", "RUN_FAILED"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What boards are visited for. With `only_measure`, nothing is copied or switched.
+
+    Attributes:
+        reference: class maps of the float model, one (H, W) per evaluation image.
+        golden: what a staged release must say of the first images; none: it need not.
+        owner: who holds the boards meanwhile.
+        need: what the release takes on a board, but for what has to be sent.
+        uids: by board, what it was called by itself the last time.
+        loaded: what boards made of models by the same Pulsar2.
+        baselines: by board, its last good outcome with this recipe.
+    """
+
+    recipe: Recipe
+    release: Release
+    reference: tuple[ClassMap, ...]
+    golden: tuple[ClassMap, ...]
+    agents: Programs
+    run_id: str
+    owner: str
+    only_measure: bool
+    deadline_s: float
+    need: Need
+    rollout: Rollout = field(default_factory=Rollout)
+    uids: Mapping[str, str] = field(default_factory=dict)
+    loaded: tuple[CompatibilityFact, ...] = ()
+    ignore_learned: bool = False
+    baselines: Mapping[str, BoardOutcome] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Gear:
+    """What visiting needs of the world.
+
+    `uids` and `relays` are shared by the visits of one process; without them it goes on as well.
+    """
+
+    connect: Connect
+    encoder: Encoder
+    uids: UidRegistry | None = None
+    relays: Relays | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """What came back from a board: the outcome, its class maps for the pictures, and remarks."""
+
+    outcome: BoardOutcome
+    class_maps: tuple[ClassMap, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def visit_board(board: Board, visit: Visit, gear: Gear) -> Visited:
+    """Deploy to one board and run there; a failure is an outcome that keeps what was learned."""
+    found = _Found(Visited(BoardOutcome(board.name, board.simulated, {})))
+
+    def work(agent: Agent) -> None:
+        agent.end_after(visit.deadline_s)
+        with _alone(board, gear), leased(agent, visit.owner, _hashes(visit.release)) as probe:
+            found.learn(facts=probe.facts, simulated=probe.facts.get("simulated") is True)
+            _check(board, probe, visit, gear, found)
+            _bring(agent, probe, visit, gear, found)
+            _measure(agent, visit, found)
+
+    with _kept(found), gear.connect(board) as transport:
+        with_agent(board, transport, visit.agents, work)
+    return found.visited
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is known of a board so far, whatever happens next."""
+
+    visited: Visited
+
+    @property
+    def outcome(self) -> BoardOutcome:
+        return self.visited.outcome
+
+    def learn(self, **fields: object) -> None:
+        outcome = replace(self.outcome, **fields)  # type: ignore[arg-type] # names are checked
+        self.visited = replace(self.visited, outcome=outcome)
+
+
+def _hashes(release: Release) -> list[str]:
+    return [item.sha256 for item in wanted(release)]
+
+
+def _alone(board: Board, gear: Gear) -> AbstractContextManager[None]:
+    """Keep a relay from being visited and filled at once."""
+    return nullcontext() if gear.relays is None else gear.relays.visiting(board)
+
+
+@contextmanager
+def _kept(found: _Found) -> Iterator[None]:
+    """Make what goes wrong a part of the outcome."""
+    try:
+        yield
+    except (BoardError, DeadlineError) as error:
+        found.learn(error_code=error.code, error=str(error), hint=error.hint)
+    except OrchError as error:
+        found.learn(error_code="FAILED", error=str(error), hint=error.hint)
+
+
+def _check(board: Board, probe: Probe, visit: Visit, gear: Gear, found: _Found) -> None:
+    """Refuse a board that cannot take the release, before a byte is copied; keep the remarks."""
+    missing = [] if visit.only_measure else missing_blobs(probe, visit.release)
+    sent = sum(item.size_bytes for item in missing)
+    need = replace(visit.need, send_bytes=sent, files=len(missing))
+    known = Known(time.time(), None, visit.loaded, visit.ignore_learned)
+    findings = check_board(probe.facts, visit.release, need, known)
+    uid = probe.facts.get("uid")
+    named = uid if isinstance(uid, str) else None
+    about = [changed(named, visit.uids.get(board.name))]
+    if gear.uids is not None:
+        about.append(gear.uids.claim(board, named))
+    findings = [*findings, *(one for one in about if one is not None)]
+    found.visited = replace(found.visited, remarks=_remarks(findings))
+    refuse(board.name, findings)
+
+
+def _remarks(findings: list[Finding]) -> tuple[str, ...]:
+    return tuple(
+        f"{one.message} ({one.hint})" if one.hint else one.message
+        for one in findings
+        if one.level == "warn"
+    )
+
+
+def _bring(agent: Agent, probe: Probe, visit: Visit, gear: Gear, found: _Found) -> None:
+    """See to it that the release is the current one, or that it is already."""
+    if visit.only_measure:
+        found.learn(delivery=_look(agent, probe, visit.release))
+        return
+    prove: Callable[[], float] | None = None
+    if visit.golden:
+        prove = partial(smoke, agent, visit.recipe, visit.release, visit.golden, visit.run_id)
+    fetch = None if gear.relays is None else gear.relays.fetch
+    means = Means(gear.encoder, fetch, prove)
+    found.learn(delivery=deploy(agent, probe, visit.release, means))
+
+
+def _look(agent: Agent, probe: Probe, release: Release) -> Delivery:
+    """Look whether the board has the release already. Raises AgentError."""
+    if needs_switch(probe, release) or missing_blobs(probe, release):
+        raise AgentError(
+            f"{agent.board.name}: it has release {probe.current or 'none'}, "
+            f"not {release.release_id}",
+            "bring it there first: orch deploy",
+            "NO_RELEASE",
+        )
+    return Delivery(release.release_id, 0, agent.uploaded, activated=False, facts=probe.facts)
+
+
+def _measure(agent: Agent, visit: Visit, found: _Found) -> None:
+    """Measure the release; go back to the one before where it fails or is worse than is allowed."""
+    release = visit.release
+    try:
+        ran = run(agent, visit.recipe, release, visit.reference, visit.run_id)
+    except AgentError as error:
+        if error.code in _MODEL_FAILS:
+            _undo(agent, release, (error.message,), found)
+        raise
+    found.learn(measurement=ran.measurement, judged=ran.judged, agreement=ran.agreement)
+    found.visited = replace(found.visited, class_maps=ran.class_maps)
+    baseline = visit.baselines.get(agent.board.name)
+    if worse := against_baseline(found.outcome, baseline, visit.rollout):
+        _undo(agent, release, worse, found)
+    elif found.outcome.delivery is not None and found.outcome.delivery.activated:
+        collect(agent, [item.sha256 for item in release.inputs])
+
+
+def _undo(agent: Agent, release: Release, why: tuple[str, ...], found: _Found) -> None:
+    """Make the release before the current one again, if it was this visit that changed it."""
+    delivery = found.outcome.delivery
+    if delivery is None or not delivery.activated or delivery.before is None:
+        return
+    agent.ask("rollback", {"from": release.release_id})
+    found.learn(delivery=replace(delivery, undone=why))
