@@ -49,7 +49,6 @@ class Tally:
     faults: Counter[str] = field(default_factory=Counter)
     readings: int = 0
     leftovers: int = 0
-    unlocked: int = 0
     deploys: int = 0
     torn: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
@@ -182,7 +181,6 @@ def converge(fleet: Fleet, recipe: str, number: int) -> None:
     """Run the same command until it is through, and hold the disks against what it says."""
     done = fleet.yard.converge(recipe, TRIES)
     fleet.tally.deploys += done.deploys
-    fleet.tally.unlocked += done.unlocked
     report = done.report
     if report is None or not done.through:
         why = report.errors() if report else "no report"
@@ -212,7 +210,7 @@ def table(tally: Tally, seed: int) -> str:
     sums = (
         f"seed {seed}: {tally.faults.total()} faults, {tally.readings} disks read, torn = "
         f"{len(tally.torn)}, not converged = {len(tally.lost)}; {tally.deploys} deploys to "
-        f"converge, {tally.unlocked} leases broken by hand, {tally.leftovers} leftovers seen"
+        f"converge, {tally.leftovers} leftovers seen"
     )
     return "\n".join(["| fault | times |", "| --- | ---: |", *rows, "", sums])
 

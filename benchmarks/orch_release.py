@@ -7,15 +7,15 @@ the boards, has no counterpart in the peers.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from orchestrator.agent import Agent, AgentProgram, load_agent
 from orchestrator.domain import Artifact, Board, Release, Target
 from orchestrator.leases import leased, owner_of
 from orchestrator.seams import AtOnce, Connect, Failed
-from orchestrator.stages.deploy import Means, deploy
-from orchestrator.transfer.encoding import Encoder
-from orchestrator.transfer.payloads import Payloads
+from orchestrator.stages.deploy import Means, deploy, is_there
 from orchestrator.wiring import make_connect, make_engine, open_workplace
 
 
@@ -31,13 +31,19 @@ def release_of(item: Artifact) -> Release:
 
 
 def bring(
-    board: Board, connect: Connect, program: AgentProgram, release: Release, means: Means
+    board: Board,
+    connect: Connect,
+    program: AgentProgram,
+    release: Release,
+    means_of: Callable[[], Means],
 ) -> int:
     with connect(board) as transport:
         agent = Agent(board, transport, program)
+        if is_there(agent, release):
+            return 0
         wanted = [item.sha256 for item in release.files.values()]
         with leased(agent, owner_of("benchmark"), wanted) as probe:
-            return deploy(agent, probe, release, means).uploaded_bytes
+            return deploy(agent, probe, release, means_of()).uploaded_bytes
 
 
 def main() -> int:
@@ -48,7 +54,13 @@ def main() -> int:
     release = release_of(blobs.put(Path(file), "model.axmodel"))
     connect, program, failed = make_connect(place), load_agent(), 0
     boards = place.inventory.fleet("bench").boards
-    means = Means(Encoder(blobs, Payloads(place.home / "payloads")))
+
+    @cache
+    def means() -> Means:
+        from orchestrator.transfer.encoding import Encoder
+        from orchestrator.transfer.payloads import Payloads
+
+        return Means(Encoder(blobs, Payloads(place.home / "payloads")))
 
     def work(board: Board) -> int:
         return bring(board, connect, program, release, means)

@@ -9,6 +9,8 @@ from board_agent import protocol
 from board_agent.errors import AgentError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+#: What is on the board is not as the agent has left it.
+_IN_THE_WAY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
 _TAIL_LINES = 20
 
 _Reply = TypeVar("_Reply")
@@ -25,6 +27,9 @@ def answer(work: Callable[[], _Reply]) -> _Reply | dict[str, Any]:
             return protocol.failure(
                 "DISK_FULL", f"{error.filename or 'work_dir'}: {error.strerror}"
             )
+        if isinstance(error, OSError) and error.errno in _IN_THE_WAY:
+            path = error.filename2 or error.filename or "work_dir"
+            return protocol.failure("NOT_WRITABLE", f"{path}: {error.strerror}")
         import traceback  # dear, and rarely needed
 
         tail = traceback.format_exc().splitlines()[-_TAIL_LINES:]

@@ -29,8 +29,10 @@ def carry_out(asked: dict[str, Any], lease: Lease) -> dict[str, Any]:
             lease.renew(token, claim)
         elif op == "release":
             lease.release(token)
+            _leave_nothing(lease)
         elif op == "break":
             lease.end()
+            _leave_nothing(lease)
         return _state(token if claim is not None else None, lease)
 
 
@@ -41,8 +43,13 @@ def acquire(claim: Claim, lease: Lease) -> int:
         before = lease.owner()
         token = lease.acquire(claim)
         if before != claim.owner:
-            cancel.end(Results(lease.place.path("results")), None)
+            _leave_nothing(lease)
         return token
+
+
+def _leave_nothing(lease: Lease) -> None:
+    """End the worker that is at it; its run may be asked for again as if it had never been."""
+    cancel.end(Results(lease.place.path("results")), None)
 
 
 def _state(token: int | None, lease: Lease) -> dict[str, Any]:

@@ -72,24 +72,20 @@ class Lease(NamedTuple):
     @contextlib.contextmanager
     def fenced(self, token: int | None) -> Iterator[None]:
         """Let nobody take the lease while what `token` allows is done. Raises STALE_TOKEN."""
-        if token is None:
-            files.make_dir(self.place.work_dir)
-        elif not self.place.work_dir.is_dir():
+        if token is None or not self.place.work_dir.is_dir():
             raise _stale(token, 0, None)
         with files.locked(self.place.path("lock")):
             entry = self.check(token)
             yield
             # Nothing was heard of the holder while it waited for this: that is no silence.
-            if entry is not None and self.board.uptime_s() - entry.heartbeat_s > entry.ttl_s / 4:
+            if self.board.uptime_s() - entry.heartbeat_s > entry.ttl_s / 4:
                 self._beat(entry.token, Claim(entry.owner, entry.ttl_s))
 
-    def check(self, token: int | None) -> Entry | None:
+    def check(self, token: int | None) -> Entry:
         """Raise STALE_TOKEN unless `token` is that of the lease.
 
         One that has run out holds until somebody takes the lease: there is nobody to disturb.
         """
-        if token is None and not self.place.path("lease").is_dir():
-            return None
         newest = self.newest()
         entry = self._entry(newest)
         if token is None or token != newest or entry is None:
@@ -112,7 +108,7 @@ class Lease(NamedTuple):
         self._inherit(token)
         self._beat(token, claim)
         for name in files.names(folder.parent):
-            if name != folder.name:
+            if name != folder.name and (folder.parent / name).is_dir():
                 files.remove_dir(folder.parent / name)
         return token
 
@@ -202,5 +198,6 @@ def described(holder: Holder | None) -> dict[str, Any] | None:
 
 def _stale(token: int | None, newest: int, holder: Holder | None) -> AgentError:
     whose = f"held by {told(holder)}" if holder else "free"
-    message = f"token {token} is not the board's lease: that has number {newest} and is {whose}"
+    what = "no token" if token is None else f"token {token}"
+    message = f"{what} is not the board's lease: that has number {newest} and is {whose}"
     return AgentError("STALE_TOKEN", message, {"newest": newest, "holder": described(holder)})

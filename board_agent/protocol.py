@@ -52,6 +52,7 @@ ERRORS = {
     "RUN_FAILED": "the model was loaded and did not run",
     "TIMEOUT": "the work took longer than its deadline and was killed",
     "DISK_FULL": "there is no room left under work_dir",
+    "NOT_WRITABLE": "something under work_dir cannot be written, or is not what it must be",
     "BUSY": "another run holds the board",
     "NO_RELEASE": "nothing is activated on the board",
     "HASH_MISMATCH": "what arrived on the board is not what was sent",

@@ -33,8 +33,8 @@ class Store(NamedTuple):
         return self.path("blobs", sha256)
 
     def incoming(self, token: int | None) -> Path:
-        """Where the host leaves what it sends under a token."""
-        return self.path("incoming", *([] if token is None else [token_name(token)]))
+        """Where the host leaves what it sends under a token; 0 is nobody's."""
+        return self.path("incoming", token_name(token or 0))
 
     def part(self, sha256: str) -> Path:
         """Where the host leaves what it sends."""

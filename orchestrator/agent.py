@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from board_agent import protocol
+from orchestrator import agent_commands
 from orchestrator.agent_bundle import bundle_agent
 from orchestrator.domain import Board, CommandResult, Json
 from orchestrator.errors import AgentError, BoardError, DeadlineError, NoPython
@@ -18,53 +19,10 @@ from orchestrator.seams import Transport
 
 #: Everything short: looking around, moving files that are already there.
 SHORT_DEADLINE_S = 60.0
-#: What `_ASK` ends with when the agent is not there; no shell or Python ends with it.
-_NO_AGENT = 93
 _NO_COMMAND = 127
 
 #: More than this is no message.
 _MAX_SAID = 1000
-
-#: One round trip whether the agent is there or not.
-_ASK = 'test -f "$1" || exit 93; exec python3 "$1"'
-#: Gives the agent its name only when what lies on the disk is what was sent.
-_ADOPT = """
-import hashlib, os, sys
-final, wanted = sys.argv[1:]
-folder = os.path.dirname(final)
-os.makedirs(folder, exist_ok=True)
-part = "%s.%d.part" % (final, os.getpid())
-with open(part, "w+b") as stream:
-    stream.write(sys.stdin.buffer.read())
-    stream.flush()
-    os.fsync(stream.fileno())
-    stream.seek(0)
-    found = hashlib.sha256(stream.read()).hexdigest()
-if found != wanted:
-    os.remove(part)
-    sys.exit("arrived as " + found)
-os.replace(part, final)
-os.fsync(os.open(folder, os.O_RDONLY))
-"""
-
-#: Runs the agent from memory: a board that is only looked at keeps nothing. It is read from stdin
-#: before the request.
-_FROM_MEMORY = """
-import importlib.abc, importlib.util, io, sys, zipfile
-bundle = zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read(int(sys.argv.pop(1)))))
-class Bundle(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def find_spec(self, name, path=None, target=None):
-        for file in (name.replace(".", "/") + end for end in ("/__init__.py", ".py")):
-            if file in bundle.namelist():
-                return importlib.util.spec_from_loader(
-                    name, self, origin=file, is_package=file.endswith("__init__.py"))
-    def exec_module(self, module):
-        code = bundle.read(module.__spec__.origin)
-        exec(compile(code, module.__spec__.origin, "exec"), module.__dict__)
-sys.meta_path.insert(0, Bundle())
-from board_agent.main import main
-sys.exit(main())
-"""
 
 _HINTS = {
     "NO_RUNTIME": "install axengine and the board's SDK libraries: orch fleet check",
@@ -77,6 +35,7 @@ _HINTS = {
     "RUN_FAILED": "look at the log under work_dir/results on the board",
     "TIMEOUT": "raise run.timeout in the recipe, or look for a hung program on the board",
     "DISK_FULL": "free some room on the board's disk",
+    "NOT_WRITABLE": "look at it on the board: read-only, another user's, a file for a folder?",
     "BUSY": "wait for the other run to end",
     "LEASED": "wait for the other orch to end, or break its lease: orch fleet unlock",
     "STALE_TOKEN": "another orch has taken the board over; it is left to that one",
@@ -137,11 +96,17 @@ class Agent:
         """Send one request and give its result. Raises AgentError with the agent's own code."""
         message = self._message(kind, request)
         result = self._run(self._installed(), message, deadline_s)
-        if result.returncode == _NO_AGENT and self.guest:
+        if result.returncode == agent_commands.NO_AGENT and self.guest:
             result = self._run(self._from_memory(), self.program.content + message, deadline_s)
-        elif result.returncode == _NO_AGENT:
-            self._send()
-            result = self._run(self._installed(), message, deadline_s)
+        elif result.returncode == agent_commands.NO_AGENT:
+            result = self._run(self._adopted(), self.program.content + message, deadline_s)
+            if result.returncode == agent_commands.DAMAGED:
+                said = _tail(result)
+                raise BoardError(
+                    f"{self.board.name}: bringing the agent there failed: {said}",
+                    "is work_dir a folder that can be written to, with room? boards.*.work_dir",
+                )
+            self.uploaded = True
         return self._result(result)
 
     @contextmanager
@@ -176,10 +141,17 @@ class Agent:
         return self._path("incoming", folder, f"{sha256}.part")
 
     def _installed(self) -> list[str]:
-        return ["sh", "-c", _ASK, "sh", self._path("agent", f"{self.program.sha256}.pyz")]
+        return agent_commands.installed(self._file())
+
+    def _adopted(self) -> list[str]:
+        program = self.program
+        return agent_commands.adopted(self._file(), program.sha256, len(program.content))
 
     def _from_memory(self) -> list[str]:
-        return ["python3", "-c", _FROM_MEMORY, str(len(self.program.content))]
+        return agent_commands.from_memory(len(self.program.content))
+
+    def _file(self) -> str:
+        return self._path("agent", f"{self.program.sha256}.pyz")
 
     def _run(self, argv: Sequence[str], stdin: bytes, deadline_s: float) -> CommandResult:
         return self.transport.run(
@@ -189,27 +161,13 @@ class Agent:
             limit_bytes=protocol.MAX_REPLY_BYTES,
         )
 
-    def _send(self) -> None:
-        final = self._path("agent", f"{self.program.sha256}.pyz")
-        adopt = ["python3", "-c", _ADOPT, final, self.program.sha256]
-        result = self.transport.run(adopt, self.program.content, deadline_s=SHORT_DEADLINE_S)
-        self._must(result, "bringing the agent there")
-        self.uploaded = True
-
-    def _must(self, result: CommandResult, doing: str) -> None:
-        if result.returncode == 0:
-            return
+    def _result(self, result: CommandResult) -> dict[str, Json]:
         if result.returncode == _NO_COMMAND:
             raise NoPython(
                 f"{self.board.name}: it has no python3",
                 "the agent needs Python 3.8 or newer on the board",
                 "OLD_PYTHON",
             )
-        raise BoardError(f"{self.board.name}: {doing} failed: {_tail(result)}")
-
-    def _result(self, result: CommandResult) -> dict[str, Json]:
-        if result.returncode == _NO_COMMAND:
-            self._must(result, "starting the agent")
         try:
             reply = protocol.unpack(result.stdout)
         except (protocol.FrameError, ValueError) as error:

@@ -13,8 +13,10 @@
     ├── BoardError           exit 1   one board; the others go on
     │   ├── Unreachable               no connection
     │   ├── HostKeyError              a host key that is unknown or has changed
+    │   ├── LoginRefused              the board takes neither the keys nor the password
     │   ├── Refused                   the board cannot take what it was offered
     │   └── AgentError                the agent answered with a typed error (`code`)
+    │       ├── Leased                somebody else has the board
     │       └── NoPython              there is no Python on the board for the agent to run in
     ├── DeadlineError        exit 1   something took longer than it may
     └── GateFailed           exit 3   the numbers are there and are not good enough
@@ -107,6 +109,12 @@ class HostKeyError(BoardError):
     code = "HOST_KEY"
 
 
+class LoginRefused(BoardError):  # noqa: N818 - the state of a board
+    """The board let nobody in with the keys and the password that there are."""
+
+    code = "LOGIN"
+
+
 class Refused(BoardError):  # noqa: N818 - the state of a board
     """The board cannot take what it was offered; nothing was copied."""
 
@@ -120,6 +128,15 @@ class AgentError(BoardError):
         super().__init__(message, hint)
         self.args = (message, hint, code)
         self.code = code
+
+
+class Leased(AgentError):  # noqa: N818 - the state of a board
+    """Somebody else has the board's lease; unless more is heard of them it ends in `free_in_s`."""
+
+    def __init__(self, message: str = "", hint: str = "", free_in_s: float = 0.0) -> None:
+        super().__init__(message, hint, "LEASED")
+        self.args = (message, hint, free_in_s)
+        self.free_in_s = free_in_s
 
 
 class NoPython(AgentError):  # noqa: N818 - the state of a board

@@ -12,7 +12,6 @@ from orchestrator.domain import (
     Json,
     LastRun,
     Sighting,
-    Step,
 )
 
 
@@ -25,16 +24,6 @@ class FleetMemory(Protocol):
 
     def plan(self, run_id: str) -> dict[str, Json] | None:
         """Give what a run was about to do."""
-        ...
-
-    def record_step(
-        self, run_id: str, board: str, step: str, at: str, detail: Mapping[str, Json]
-    ) -> None:
-        """Write down that a run has come this far with a board; it outlives the process."""
-        ...
-
-    def steps(self, run_id: str) -> list[Step]:
-        """Give all steps of a run in the order they were written in."""
         ...
 
     def record_health(self, health: Health) -> None:

@@ -49,20 +49,37 @@ class Order:
 
     Attributes:
         only_measure: copy and switch nothing.
+        measure: run the release on the boards as well.
         pause: end after the next wave that has something to do.
         ignore_learned: let boards try what others with the same software have rejected.
         done: outcomes that the run has already, when it goes on after a break.
         relays: boards of the inventory that hand blobs on; they need not be of the fleet.
+        dead: runs of this workplace whose process was killed.
     """
 
     recipe: Recipe
     built: Built
     fleet: Fleet
     only_measure: bool = False
+    measure: bool = True
     pause: bool = False
     ignore_learned: bool = False
     done: tuple[BoardOutcome, ...] = ()
     relays: tuple[Board, ...] = ()
+    dead: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What belongs to no outcome.
+
+    Attributes:
+        skipped: by board, why it was left out.
+        relayed: by relay, the bytes that were sent to it for its site.
+    """
+
+    skipped: Mapping[str, str]
+    relayed: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +104,10 @@ def deploy_fleet(order: Order, crew: Crew, started: RunRecord) -> Finished:
         gear = Gear(crew.connect, crew.encoder, UidRegistry(), relays)
         asked = Roll(fleet, visit, gear, images, folder, pause=order.pause)
         rolled = roll(asked, crew, order.done)
-    run = _finished(started, order, visit, rolled, visits.skipped)
+        relayed = (
+            {} if relays is None else {name: one.uplink_bytes for name, one in relays.sent.items()}
+        )
+    run = _finished(started, order, visit, rolled, Aside(visits.skipped, relayed))
     write_report(run, rolled.outcomes, folder)
     return Finished(run, rolled.outcomes, folder)
 
@@ -118,6 +138,8 @@ def prepare(order: Order, crew: Crew, started: RunRecord) -> Visit:
         loaded=tuple(ledger.compatibility(release.pulsar2_version)),
         ignore_learned=order.ignore_learned,
         baselines=baselines,
+        measure=order.measure,
+        dead=frozenset(owner_of(run_id) for run_id in order.dead),
     )
 
 
@@ -156,14 +178,18 @@ def _class_maps(action: ActionRecord, role: str, blobs: Blobs) -> tuple[ClassMap
 
 
 def _finished(
-    started: RunRecord, order: Order, visit: Visit, rolled: Rolled, skipped: Mapping[str, str]
+    started: RunRecord, order: Order, visit: Visit, rolled: Rolled, aside: Aside
 ) -> RunRecord:
     """Judge the gates, and say in the run's summary how it went."""
     summary = summarise_run(rolled.outcomes, visit.recipe.gates)
     checked = order.built.checked
     sentence = summary.sentence
-    if skipped:
-        sentence += f"; in quarantine: {', '.join(skipped)}"
+    if any(aside.relayed.values()):
+        sentence += (
+            f", {sum(aside.relayed.values()):,} bytes to {', '.join(aside.relayed)} as relay"
+        )
+    if aside.skipped:
+        sentence += f"; in quarantine: {', '.join(aside.skipped)}"
     if rolled.waiting:
         sentence += f"; {rolled.ended}; not begun: {', '.join(rolled.waiting)}"
     nobody = not rolled.outcomes
@@ -182,7 +208,8 @@ def _finished(
             "failed_boards": list(summary.failed_boards),
             "failed_gates": list(summary.failed_gates),
             "not_begun": list(rolled.waiting),
-            "quarantined": dict(skipped),
+            "quarantined": dict(aside.skipped),
+            "relay_bytes": dict(aside.relayed),
             "ended": rolled.ended,
         },
     )

@@ -6,9 +6,7 @@ import base64
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from orchestrator.domain import Json, Measurement
 from orchestrator.untrusted import (
@@ -22,6 +20,10 @@ from orchestrator.untrusted import (
     text_or_none,
     texts,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 #: The largest tensor that is unpacked from a reply.
 MAX_TENSOR_BYTES = 256 * 1024 * 1024
@@ -88,6 +90,11 @@ def parse_probe(board: str, reply: Mapping[str, Json]) -> Probe:
         token=None if lease is None else integer(board, lease, "token"),
         holder=parse_holder(board, reply),
     )
+
+
+def parse_token(board: str, reply: Mapping[str, Json]) -> int:
+    """Read the token that an acquired lease has."""
+    return integer(board, an_object(board, reply, "lease"), "token")
 
 
 def parse_holder(board: str, reply: Mapping[str, Json]) -> Holder | None:
@@ -165,6 +172,8 @@ def parse_outputs(board: str, reply: Mapping[str, Json]) -> list[dict[str, NDArr
 
 
 def _tensor(board: str, value: Json) -> NDArray[np.generic]:
+    import numpy as np  # most of what is asked of boards has no tensors
+
     if not isinstance(value, dict):
         raise malformed(board, "outputs")
     dtype, data = value.get("dtype"), value.get("data")

@@ -84,7 +84,7 @@ class Transport(Protocol):
 
 
 class Connect(Protocol):
-    """Opens a board. Raises Unreachable, HostKeyError."""
+    """Opens a board. Raises Unreachable, HostKeyError, LoginRefused."""
 
     def __call__(self, board: Board) -> AbstractContextManager[Transport]:
         """Give the open connection; leaving the context closes it."""

@@ -141,8 +141,16 @@ def verdict_text(outcome: BoardOutcome) -> str:
     """Give the last cell: what failed, or that it is simulated, or what may be believed."""
     if outcome.error_code:
         return f"failed: {outcome.error_code}"
-    if outcome.simulated and not _is_invalid(outcome):
+    undone = outcome.delivery is not None and outcome.delivery.undone
+    return f"{_worth(outcome)}, rolled back" if undone else _worth(outcome)
+
+
+def _worth(outcome: BoardOutcome) -> str:
+    """Say what a visit that did not fail is worth."""
+    if outcome.simulated and outcome.judged is not None and not _is_invalid(outcome):
         return "simulated"
+    if outcome.judged is None and outcome.delivery is not None:
+        return "switched" if outcome.delivery.activated else "unchanged"
     return outcome.judged.verdict if outcome.judged else EMPTY
 
 
@@ -167,8 +175,12 @@ def outcome_in_one_line(outcome: BoardOutcome) -> str:
     delivery, agreed = outcome.delivery, outcome.agreement
     parts = []
     if delivery is not None:
-        sent = delivery.uploaded_bytes
-        parts.append(f"{sent:,} bytes uploaded" if sent else "0 bytes uploaded, nothing is new")
+        parts.append(f"{delivery.uploaded_bytes:,} bytes uploaded")
+        if delivery.site_bytes:
+            parts.append(f"{delivery.site_bytes:,} bytes from its site")
+        elif not delivery.uploaded_bytes:
+            new = f"switched to {delivery.release_id}" if delivery.activated else "nothing is new"
+            parts.append(new)
         if delivery.undone:
             parts.append(f"back to {delivery.before}: {'; '.join(delivery.undone)}")
     if agreed is not None:
@@ -185,7 +197,10 @@ def summarise_run(outcomes: Sequence[BoardOutcome], gates: Gates) -> Summary:
         for outcome in measured
         if outcome.measurement is not None and outcome.measurement.samples_ns
     ]
+    delivered = sum(1 for outcome in outcomes if outcome.delivery and not outcome.error_code)
     sentence = f"{len(measured)} of {len(outcomes)} boards measured"
+    if delivered and not measured:
+        sentence = f"{delivered} of {len(outcomes)} boards have the release"
     if medians:
         sentence += f", p50 {min(medians):.2f} to {max(medians):.2f} ms"
     sent = sum(outcome.delivery.uploaded_bytes for outcome in outcomes if outcome.delivery)

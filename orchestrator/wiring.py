@@ -10,22 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.actions import Workshop
-from orchestrator.backends.fsspec_blobs import FsspecBlobs
-from orchestrator.backends.limited_toolchain import LimitedToolchain
-from orchestrator.backends.local_toolchain import LocalToolchain
-from orchestrator.backends.package_toolchain import PackageTree
-from orchestrator.backends.sql_ledger import SqlLedger
-from orchestrator.cache import Cache
 from orchestrator.domain import ToolchainSpec
 from orchestrator.errors import ConfigError
 from orchestrator.inventory import Inventory, find_inventory, load_inventory
-from orchestrator.known_images import KnownImages
-from orchestrator.seams import Engine, Progress, Toolchain
 
 if TYPE_CHECKING:
+    from orchestrator.actions import Workshop
     from orchestrator.backends.fabric_connect import FabricConnect
+    from orchestrator.backends.fsspec_blobs import FsspecBlobs
+    from orchestrator.backends.sql_ledger import SqlLedger
     from orchestrator.fleet.rolling import Crew
+    from orchestrator.seams import Engine, Progress, Toolchain
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +37,8 @@ class Workplace:
 
     def ledger(self) -> SqlLedger:
         """Open the ledger: `ORCH_LEDGER`, or SQLite under home."""
+        from orchestrator.backends.sql_ledger import SqlLedger
+
         return SqlLedger(os.environ.get("ORCH_LEDGER") or f"sqlite:///{self.home / 'orch.db'}")
 
     @property
@@ -51,6 +48,8 @@ class Workplace:
 
     def blobs(self) -> FsspecBlobs:
         """Open the artifacts."""
+        from orchestrator.backends.fsspec_blobs import FsspecBlobs
+
         return FsspecBlobs(self.blobs_url)
 
 
@@ -69,12 +68,17 @@ def make_toolchain(spec: ToolchainSpec, home: Path | None = None) -> Toolchain:
     """
     if spec.kind == "docker" and spec.image is not None:
         from orchestrator.backends.docker_toolchain import DockerToolchain, documented
+        from orchestrator.known_images import KnownImages
 
         isolation_of = KnownImages(home).isolation_of if home else documented
         return DockerToolchain(spec.name, spec.image, isolation_of)
     if spec.kind == "local":
+        from orchestrator.backends.local_toolchain import LocalToolchain
+
         return LocalToolchain(spec.name, spec.command)
     if spec.kind == "package":
+        from orchestrator.backends.package_toolchain import PackageTree
+
         return PackageTree(spec.name, package_root(spec))
     return _stand_in(spec.name)
 
@@ -92,6 +96,8 @@ def package_root(spec: ToolchainSpec) -> Path:
 
 def limit_builds(toolchain: Toolchain, spec: ToolchainSpec, progress: Progress) -> Toolchain:
     """Let builds wait for their turn on the engine; the stand-in needs none."""
+    from orchestrator.backends.limited_toolchain import LimitedToolchain
+
     if spec.kind == "sim":
         return toolchain
     # One place for all users of this machine, for they share its engines.
@@ -102,6 +108,8 @@ def limit_builds(toolchain: Toolchain, spec: ToolchainSpec, progress: Progress) 
 def _stand_in(name: str) -> Toolchain:
     """Give the stand-in for the vendor's image, run by this very Python."""
     from importlib.util import find_spec
+
+    from orchestrator.backends.local_toolchain import LocalToolchain
 
     module = "containers.pulsar2_sim"
     found = find_spec(module)
@@ -126,6 +134,9 @@ def make_workshop(
     place: Workplace, ledger: SqlLedger, spec: ToolchainSpec, progress: Progress
 ) -> Workshop:
     """Give what building needs."""
+    from orchestrator.actions import Workshop
+    from orchestrator.cache import Cache
+
     blobs = place.blobs()
     cache = Cache(ledger, blobs, place.home / "work")
     toolchain = limit_builds(make_toolchain(spec, place.home), spec, progress)

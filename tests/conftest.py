@@ -182,6 +182,30 @@ class Silent:
         self.events.append((title, f"{len(header)} columns, {len(rows)} rows"))
 
 
+Proof = Callable[[str], None]
+
+
+@pytest.fixture
+def proof(record_property: Callable[[str, object], None]) -> Proof:
+    """Keeps a figure for the end of the whole run: what a test that passes prints is not seen."""
+    return lambda figure: record_property("proof", figure)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the figures that tests kept, in whichever process they ran."""
+    ended = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    figures = [
+        f"{report.nodeid.rpartition('::')[2]}: {value}"
+        for report in ended
+        for name, value in report.user_properties
+        if name == "proof"
+    ]
+    if figures:
+        terminalreporter.section("proof")
+        for figure in sorted(figures):
+            terminalreporter.write_line(figure)
+
+
 @pytest.fixture
 def progress() -> Silent:
     return Silent()

@@ -86,7 +86,7 @@ break_lease() {
 # Take what older leases left. Their folders are renamed away first: from then on none of their
 # holders can finish anything. Parts are copied, for a file may still be open for writing there.
 inherit() {
-    stop_worker
+    leave_nothing
     for lower in lease/[0-9]*; do
         is_lower "${lower#lease/}" || continue
         op mv -f "$lower" "$taken_dir/old-${lower#lease/}"
@@ -158,6 +158,7 @@ lease_request() {
         find_newest # releasing twice is once
         [ "$newest" = "$token" ] || stale
         drop "$newest_dir/holder"
+        leave_nothing
         token=''
         ;;
     break)

@@ -64,7 +64,7 @@ complete_blob() {
 # Sets payload and encoding: what the host sent for the blob $1.
 unpack_of() {
     payload=$1 encoding=raw
-    while read -r its_blob its_encoding its_payload; do
+    while read -r its_blob its_encoding its_payload _; do
         if [ "$its_blob" = "$1" ]; then payload=$its_payload encoding=$its_encoding; fi
     done <<LIST
 $unpacks
@@ -85,6 +85,7 @@ stage() {
     done <<LIST
 $listed
 LIST
+    complete_others
     folder=releases/$release_id
     if [ -f "$folder/files" ]; then
         [ "$(cat "$folder/files")" = "$listed" ] ||
@@ -103,6 +104,19 @@ LIST
     if [ -d "$folder" ]; then discard "$folder"; fi # without `files`: another agent made it
     move_into "$made" releases
     settle
+}
+
+# What was sent and is no file of the release: the inputs it is run with.
+complete_others() {
+    if [ -z "$unpacks" ]; then return 0; fi
+    while read -r other _ _ other_size; do
+        case $listed in
+        *"$other "*) continue ;;
+        esac
+        complete_blob "$other" "$other_size" "$other"
+    done <<LIST
+$unpacks
+LIST
 }
 
 # What is there may have got its name from a process that was killed before it had synced that.

@@ -53,6 +53,12 @@ stop_worker() {
     write_file "$busy/done" over
 }
 
+# End the run that is at work; it may be asked for again as if it had never been.
+leave_nothing() {
+    stop_worker
+    if [ -n "$stopped" ]; then drop_tree "results/$stopped.d"; fi
+}
+
 # The pids whose parent is $1; `ps` differs too much between systems.
 children_of() {
     for entry in /proc/[0-9]*/stat; do

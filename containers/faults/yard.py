@@ -74,7 +74,6 @@ class Converged:
 
     report: Report | None
     deploys: int
-    unlocked: int
 
     @property
     def through(self) -> bool:
@@ -127,19 +126,15 @@ class Yard:
         return finish(self.start_deploy(recipe, *argv))
 
     def converge(self, recipe: str = "one", tries: int = 4) -> Converged:
-        """Run the same command until it is through; break leases that nobody gives back."""
-        unlocked, report = 0, None
+        """Run the same command until it is through; quarantine is ended, not waited for."""
+        report = None
         for deploys in range(1, tries + 1):
             report = end(self.start_deploy(recipe))
             if report is not None and report.code == 0:
-                return Converged(report, deploys, unlocked)
-            for name, code in report.errors().items() if report else ():
-                if code == "LEASED":
-                    unlocked += 1
-                    self.must("fleet", "unlock", name, "--yes")
+                return Converged(report, deploys)
             for name in report.boards if report else ():
                 self.must("fleet", "readmit", name)
-        return Converged(report, tries, unlocked)
+        return Converged(report, tries)
 
     def must(self, *argv: str) -> str:
         """Run `orch …` to its end and give its stdout. Raises RuntimeError when it fails."""

@@ -68,7 +68,7 @@ class FabricConnect:
 
     @contextmanager
     def __call__(self, board: Board) -> Iterator[Transport]:
-        """Give the open connection. Raises Unreachable, HostKeyError, Refused."""
+        """Give the open connection. Raises Unreachable, HostKeyError, LoginRefused, Refused."""
         dial, tunnel = self._dial(board), None
         with ExitStack() as way:
             try:

@@ -90,16 +90,6 @@ PLANS = Table(
     Column("run_id", String(64), primary_key=True),
     Column("plan", JSON, nullable=False),
 )
-STEPS = Table(
-    "steps",
-    META,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("run_id", String(64), nullable=False, index=True),
-    Column("board", String(64), nullable=False),
-    Column("step", String(32), nullable=False),
-    Column("at", String(32), nullable=False),
-    Column("detail", JSON, nullable=False),
-)
 HEALTHS = Table(
     "healths",
     META,

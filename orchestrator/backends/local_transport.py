@@ -96,7 +96,6 @@ class LocalTransport:
         deadline_s: float,
     ) -> Iterator[bytes]:
         """Start a command and give what it first says; leaving closes its stdin and ends it."""
-        name, end = f"{self.board}: {shlex.join(argv)[:60]!r}", time.monotonic() + deadline_s
         with (
             TemporaryFile() as err,
             subprocess.Popen(
@@ -112,18 +111,8 @@ class LocalTransport:
             try:
                 with suppress(BrokenPipeError):  # it need not read
                     os.write(_pipe(process.stdin), stdin)
-                said = b""
-                while not until(said):
-                    left = max(end - time.monotonic(), 0)
-                    if not select.select([_pipe(process.stdout)], [], [], left)[0]:
-                        raise DeadlineError(f"{name} took over {deadline_s:g} s")
-                    chunk = os.read(_pipe(process.stdout), 65536)
-                    if not chunk:
-                        err.seek(0)
-                        why = err.read().decode(errors="replace").strip()[-200:]
-                        raise BoardError(f"{name} ended too early: {why or 'it said nothing'}")
-                    said += chunk
-                yield said
+                name = f"{self.board}: {shlex.join(argv)[:60]!r}"
+                yield _said(_pipe(process.stdout), err, name, until, deadline_s)
             finally:
                 if process.stdin is not None:
                     process.stdin.close()
@@ -156,6 +145,23 @@ class LocalTransport:
         if len(content) > limit_bytes:
             raise BoardError(f"{self.board}: {path} has more than {limit_bytes} bytes")
         return content
+
+
+def _said(
+    out: int, err: IO[bytes], name: str, until: Callable[[bytes], bool], deadline_s: float
+) -> bytes:
+    """Give what a command has said as soon as that is enough. Raises DeadlineError, BoardError."""
+    said, end = b"", time.monotonic() + deadline_s
+    while not until(said):
+        if not select.select([out], [], [], max(end - time.monotonic(), 0))[0]:
+            raise DeadlineError(f"{name} took over {deadline_s:g} s")
+        chunk = os.read(out, 65536)
+        if not chunk:
+            err.seek(0)
+            why = err.read().decode(errors="replace").strip()[-200:]
+            raise BoardError(f"{name} ended too early: {why or 'it said nothing'}")
+        said += chunk
+    return said
 
 
 def _pipe(stream: IO[bytes] | None) -> int:

@@ -23,7 +23,6 @@ from orchestrator.backends.ledger_schema import (
     PLANS,
     RUNS,
     SIGHTINGS,
-    STEPS,
 )
 from orchestrator.domain import (
     BoardOutcome,
@@ -32,7 +31,6 @@ from orchestrator.domain import (
     Json,
     LastRun,
     Sighting,
-    Step,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +43,7 @@ _COMPARABLE = ("VALID", "NOISY")
 
 
 class SqlFleetMemory(SqlDatabase):
-    """Plans and steps of runs, the boards' health and releases, and what they could load."""
+    """Plans of runs, the boards' health and releases, and what they could load."""
 
     def record_plan(self, run_id: str, plan: Mapping[str, Json]) -> None:
         """Write down what a run is about to do; a second time replaces the first."""
@@ -55,19 +53,6 @@ class SqlFleetMemory(SqlDatabase):
         """Give what a run was about to do."""
         rows = self._rows(select(PLANS).where(PLANS.c.run_id == run_id))
         return dict(rows[0]["plan"]) if rows else None
-
-    def record_step(
-        self, run_id: str, board: str, step: str, at: str, detail: Mapping[str, Json]
-    ) -> None:
-        """Write down that a run has come this far with a board."""
-        values = {"run_id": run_id, "board": board, "step": step, "at": at, "detail": dict(detail)}
-        with self._transaction() as connection:
-            connection.execute(insert(STEPS).values(**values))
-
-    def steps(self, run_id: str) -> list[Step]:
-        """Give all steps of a run in the order they were written in."""
-        rows = self._rows(select(STEPS).where(STEPS.c.run_id == run_id).order_by(STEPS.c.id))
-        return [Step(row["board"], row["step"], row["at"], row["detail"]) for row in rows]
 
     def record_health(self, health: Health) -> None:
         """Keep a board's health; it replaces what was known."""

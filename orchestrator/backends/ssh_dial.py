@@ -23,7 +23,7 @@ from orchestrator.backends.known_hosts import HostKey
 from orchestrator.backends.ssh_errors import translated
 from orchestrator.backends.ssh_login import Login
 from orchestrator.backends.ssh_way import Step, shared_config
-from orchestrator.errors import Unreachable
+from orchestrator.errors import LoginRefused
 
 #: Linux has them, other systems do not.
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
@@ -47,7 +47,7 @@ class Dial:
 
     @contextmanager
     def log_in(self, step: Step, tunnel: paramiko.Transport | None) -> Iterator[paramiko.Transport]:
-        """Give the open connection to a step. Raises Unreachable, HostKeyError."""
+        """Give the open connection to a step. Raises Unreachable, HostKeyError, LoginRefused."""
         check = HostKeyCheck.of(step, self.known_hosts)
         with ExitStack() as open_ones:
             with translated(step, self.timeout_s):
@@ -135,7 +135,7 @@ class Dial:
         timer.start()
         try:
             yield
-        except (paramiko.SSHException, OSError, EOFError, Unreachable) as error:
+        except (paramiko.SSHException, OSError, EOFError, LoginRefused) as error:
             if cut.is_set():
                 raise TimeoutError from error
             raise

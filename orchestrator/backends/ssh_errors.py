@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,9 @@ import paramiko
 
 from orchestrator.backends.ssh_way import Step
 from orchestrator.errors import Unreachable
+
+# What it logs is raised as well; without a handler Python prints its tracebacks on stderr.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 @contextmanager

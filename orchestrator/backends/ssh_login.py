@@ -12,7 +12,7 @@ import paramiko
 
 from orchestrator.backends.known_hosts import parse_key
 from orchestrator.backends.ssh_way import Step
-from orchestrator.errors import Unreachable
+from orchestrator.errors import LoginRefused, Refused
 
 _USUAL = ("id_ed25519", "id_ecdsa", "id_rsa")
 
@@ -27,25 +27,10 @@ class Login:
     hints: list[str] = field(default_factory=list)
 
     def authenticate(self, transport: paramiko.Transport) -> None:
-        """Log in. Raises Unreachable when nothing is accepted."""
-        offered, partly = 0, False
-        with closing(self._keys()) as keys:
-            for key in keys:
-                offered += 1
-                try:
-                    if not transport.auth_publickey(self.step.user, key):
-                        return
-                except paramiko.BadAuthenticationType as error:
-                    self.notes.append(f"it takes only {', '.join(error.allowed_types)}")
-                    break
-                except paramiko.AuthenticationException:
-                    if not transport.is_active():
-                        self.notes.append("it hung up, as after too many tries")
-                        break
-                else:
-                    partly = True  # it wants a password too
-                    break
-        self.notes.insert(0, f"{offered} key{'' if offered == 1 else 's'} tried")
+        """Log in. Raises LoginRefused; Refused for a key file that is missing; EOFError."""
+        accepted, partly = self._offer_keys(transport)
+        if accepted:
+            return
         if self.step.password is None or not transport.is_active():
             raise self._refused("the key was accepted, a password is wanted too" if partly else "")
         try:
@@ -54,8 +39,34 @@ class Login:
             self.notes.append(f"no password, for it takes only {', '.join(error.allowed_types)}")
             raise self._refused() from error
         except paramiko.AuthenticationException as error:
+            if not transport.is_active():
+                raise EOFError from error
             self.hints.insert(0, f"is the password right? it comes from {self.step.password}")
             raise self._refused("the password was not accepted") from error
+
+    def _offer_keys(self, transport: paramiko.Transport) -> tuple[bool, bool]:
+        """Say whether a key was enough, and whether one is that wants a password beside it."""
+        offered, partly = 0, False
+        with closing(self._keys()) as keys:
+            for key in keys:
+                offered += 1
+                try:
+                    partly = bool(transport.auth_publickey(self.step.user, key))
+                except paramiko.BadAuthenticationType as error:
+                    self.notes.append(f"it takes only {', '.join(error.allowed_types)}")
+                    break
+                except paramiko.AuthenticationException as error:
+                    if transport.is_active():
+                        continue
+                    if offered == 1:  # the line went before anything was said
+                        raise EOFError from error
+                    self.notes.append("it hung up, as after too many tries")
+                    break
+                if not partly:
+                    return True, False
+                break
+        self.notes.insert(0, f"{offered} key{'' if offered == 1 else 's'} tried")
+        return False, partly
 
     def _keys(self) -> Generator[paramiko.PKey, None, None]:
         seen: set[bytes] = set()
@@ -94,7 +105,7 @@ class Login:
             if must_exist:
                 hint = "correct identity_file in the inventory"
                 message = f"{self.step.label}: there is no identity_file {file}"
-                raise Unreachable(message, hint) from error
+                raise Refused(message, hint) from error
         except _Encrypted:
             self.notes.append(f"{file} is encrypted")
             self.hints.append(f"load it into ssh-agent: ssh-add {file}")
@@ -103,10 +114,10 @@ class Login:
             self.notes.append(f"{file} was not read: {reason}")
         return None
 
-    def _refused(self, why: str = "") -> Unreachable:
+    def _refused(self, why: str = "") -> LoginRefused:
         notes = "; ".join([why, *self.notes] if why else self.notes)
         usual = "name a key with identity_file, load it into ssh-agent, or copy it to the board"
-        return Unreachable(
+        return LoginRefused(
             f"{self.step.label}: the login was refused: {notes}",
             "; ".join(self.hints) or usual,
         )

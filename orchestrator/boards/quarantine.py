@@ -18,6 +18,7 @@ UNHEALTHY = frozenset(
         "HASH_MISMATCH",
         "HOST_KEY",
         "INIT_FAILED",
+        "LOGIN",
         "NO_RUNTIME",
         "NOT_WRITABLE",
         "OLD_PYTHON",
@@ -28,7 +29,7 @@ UNHEALTHY = frozenset(
     }
 )
 #: Any answer of the agent shows that these are over.
-_ABOUT_THE_WAY = frozenset({"HOST_KEY", "UNREACHABLE"})
+_ABOUT_THE_WAY = frozenset({"HOST_KEY", "LOGIN", "UNREACHABLE"})
 #: These come from the host; the board may never have been asked.
 _OF_THE_HOST = frozenset({"FAILED", "INTERNAL"})
 _MOST_DOUBLINGS = 16
@@ -114,7 +115,8 @@ def why_skipped(health: Health | None, now: str) -> str | None:
         return None
     return (
         f"in quarantine since {health.quarantined_since}: {health.failures} failures in a row, "
-        f"the last {health.code}; it is tried again after {health.next_probe_at}"
+        f"the last {health.code}; it is tried again after {health.next_probe_at}, "
+        f"or now with: orch fleet readmit {health.board}"
     )
 
 

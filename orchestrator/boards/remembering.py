@@ -33,11 +33,6 @@ class FleetNotes:
         """Give the same notes, kept by this fleet's rule."""
         return replace(self, rule=QuarantineRule(fleet.quarantine_after))
 
-    def uid(self, board: str) -> str | None:
-        """Give the uid that the board behind this name had last."""
-        seen = self.sightings.get(board)
-        return seen.uid if seen else None
-
     def note_look(self, board: str, probe: Probe, now: str) -> None:
         """Keep that a board answered: it is well."""
         self._note_health(board, "", "", now)

@@ -28,6 +28,7 @@ class Asked:
     limit: str | None = None
     exclude: str | None = None
     ignore_learned: bool = False
+    no_measure: bool = False
 
     def job(self, inventory: Path | None) -> Job:
         """Check it against recipe and inventory. Raises ConfigError."""
@@ -64,6 +65,7 @@ def asked_of(run: RunRecord) -> Asked:
         texts.get("limit"),
         texts.get("exclude"),
         ignore_learned=kept.get("ignore_learned") is True,
+        no_measure=kept.get("no_measure") is True,
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
 from orchestrator.cli.answers import plain
+from orchestrator.cli.errands import choose, look_at
 from orchestrator.cli.fleet_import import import_fleet
 from orchestrator.cli.fleet_list import list_boards
 from orchestrator.cli.options import (
@@ -16,7 +16,6 @@ from orchestrator.cli.options import (
     InventoryOption,
     JsonOption,
     LimitOption,
-    select_boards,
 )
 from orchestrator.cli.trust import trust
 
@@ -50,7 +49,7 @@ def check(
     """Connect to every board and say whether it can do its work."""
     from orchestrator.cli.console import out, print_json, print_table
 
-    looked = _look(fleet, limit, exclude, inventory)
+    looked = look_at(*choose(fleet, limit, exclude, inventory))
     if json:
         print_json([plain(one) for one in looked])
     else:
@@ -80,7 +79,7 @@ def facts(
     """Print everything the boards say of themselves."""
     from orchestrator.cli.console import out, print_json, print_table
 
-    looked = _look(fleet, limit, exclude, inventory)
+    looked = look_at(*choose(fleet, limit, exclude, inventory))
     if json:
         print_json([plain(one) for one in looked])
     else:
@@ -93,20 +92,6 @@ def facts(
             if one.error:
                 out().print(f"failed  {one.error} ({one.hint})", markup=False, soft_wrap=True)
     raise typer.Exit(1 if any(one.error for one in looked) else 0)
-
-
-def _look(
-    fleet_name: str, limit: str | None, exclude: str | None, inventory: InventoryOption
-) -> Sequence[Answer[Probe]]:
-    from orchestrator.cli.console import progress
-    from orchestrator.cli.options import couriers
-    from orchestrator.fleet.looking import look_at
-    from orchestrator.wiring import open_workplace
-
-    place = open_workplace(inventory)
-    fleet = select_boards(place, fleet_name, limit, exclude)
-    with progress() as shown, couriers(place, fleet, shown, guest=True) as (courier, boards):
-        return look_at(boards, fleet.caps, courier)
 
 
 def _cell(one: Answer[Probe], key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -101,7 +102,7 @@ def _supplies(
     folder = place.home / "wheels"
     house = Wheelhouse(folder, lock or folder / "lock.json", wheels)
     brought = house.axengine(source, sha256) if source and sha256 else None
-    return Supplies(house, brought, owner_of("bootstrap"), dry_run)
+    return Supplies(house, brought, owner_of(f"bootstrap-{os.getpid()}"), dry_run)
 
 
 def _print(fleet: str, found: Sequence[Bootstrapped], *, as_json: bool) -> None:

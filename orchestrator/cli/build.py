@@ -11,6 +11,7 @@ import typer
 from orchestrator.cli.options import (
     CalibrationOption,
     CheckpointOption,
+    DryRunOption,
     FleetOption,
     ImagesOption,
     InventoryOption,
@@ -29,6 +30,18 @@ if TYPE_CHECKING:
     from orchestrator.domain import Json
     from orchestrator.pulsar2.config.file import ConfigText
 
+_ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="A Pulsar2 build config, over the recipe's or with --onnx."),
+]
+_OnnxOption = Annotated[
+    Path | None,
+    typer.Option("--onnx", help="Build this file by --config alone; no recipe, no board."),
+]
+_OutputOption = Annotated[
+    Path | None, typer.Option("--output", help="With --onnx: copy the axmodel there.")
+]
+
 
 def build(
     fleet: FleetOption = "sim",
@@ -38,20 +51,10 @@ def build(
     checkpoint: CheckpointOption = None,
     calibration: CalibrationOption = None,
     images: ImagesOption = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", help="A Pulsar2 build config, over the recipe's or with --onnx."),
-    ] = None,
-    onnx: Annotated[
-        Path | None,
-        typer.Option("--onnx", help="Build this file by --config alone; no recipe, no board."),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", help="With --onnx: copy the axmodel there.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be done; touch nothing.")
-    ] = False,
+    config: _ConfigOption = None,
+    onnx: _OnnxOption = None,
+    output: _OutputOption = None,
+    dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
     """Export, optimize and compile what is new; touch no board."""

@@ -13,25 +13,35 @@ from orchestrator.cli.fleet_work import work_on_fleet
 from orchestrator.cli.options import (
     CalibrationOption,
     CheckpointOption,
+    DryRunOption,
     EngineOption,
     ExcludeOption,
     FleetOption,
+    IgnoreLearnedOption,
     ImagesOption,
     InventoryOption,
     IterationsOption,
     JsonOption,
     LimitOption,
+    NoMeasureOption,
+    PauseOption,
     RecipeOption,
+    ResumeOption,
     ToolchainOption,
     open_ledger,
 )
 from orchestrator.overrides import Overrides
 
+_FleetOption = Annotated[
+    str | None, typer.Option("--fleet", "-f", help="Fleet from the inventory.")
+]
+#: What may be said anew of a run that goes on.
+_BESIDE_RESUME = {"resume", "inventory", "engine", "pause", "json"}
+
 
 def deploy(
-    fleet: Annotated[
-        str | None, typer.Option("--fleet", "-f", help="Fleet from the inventory.")
-    ] = None,
+    context: typer.Context,
+    fleet: _FleetOption = None,
     limit: LimitOption = None,
     exclude: ExcludeOption = None,
     inventory: InventoryOption = None,
@@ -42,26 +52,16 @@ def deploy(
     images: ImagesOption = None,
     iterations: IterationsOption = None,
     engine: EngineOption = None,
-    ignore_learned: Annotated[
-        bool,
-        typer.Option("--ignore-learned", help="Try what boards with this software have rejected."),
-    ] = False,
-    pause: Annotated[
-        bool, typer.Option("--pause", help="End after the next wave; --resume goes on.")
-    ] = False,
-    resume: Annotated[
-        str | None,
-        typer.Option(
-            "--resume", metavar="RUN", help="Go on with a run that was cut off or paused."
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be done; touch nothing.")
-    ] = False,
+    ignore_learned: IgnoreLearnedOption = False,
+    no_measure: NoMeasureOption = False,
+    pause: PauseOption = False,
+    resume: ResumeOption = None,
+    dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
     """Build what is new, bring it to every board of a fleet, measure it there."""
     if resume is not None:
+        _refuse_beside_resume(context)
         _resume(resume, inventory, engine, pause=pause, json=json)
         return
     overrides = Overrides(checkpoint, calibration, images, iterations)
@@ -70,6 +70,7 @@ def deploy(
         limit=limit,
         exclude=exclude,
         ignore_learned=ignore_learned,
+        no_measure=no_measure,
     )
     job = asked.job(inventory)
     if dry_run:
@@ -99,6 +100,23 @@ def run(
     asked = replace(ask(fleet, recipe, toolchain, overrides), limit=limit, exclude=exclude)
     job = asked.job(inventory)
     work_on_fleet(job, asked.new_run("run", job), engine, json=json)
+
+
+def _refuse_beside_resume(context: typer.Context) -> None:
+    """Raise ConfigError where something is asked for that the run has settled already."""
+    from orchestrator.errors import ConfigError
+
+    given = [
+        name
+        for name, value in context.params.items()
+        if value not in (None, False) and name not in _BESIDE_RESUME
+    ]
+    if given:
+        names = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise ConfigError(
+            f"--resume takes everything from the run that goes on: {names} cannot be changed",
+            "leave it out, or start a new run without --resume",
+        )
 
 
 def _resume(

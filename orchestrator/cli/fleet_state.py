@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.answers import print_answers
+from orchestrator.cli.errands import choose, look_at, run_on
 from orchestrator.cli.options import (
     ExcludeOption,
     FleetOption,
@@ -16,7 +17,6 @@ from orchestrator.cli.options import (
     LimitOption,
     couriers,
     open_ledger,
-    select_boards,
 )
 
 if TYPE_CHECKING:
@@ -26,20 +26,11 @@ if TYPE_CHECKING:
     from orchestrator.domain import Board, Fleet
     from orchestrator.fleet.errands import Courier
     from orchestrator.fleet.unlocking import Lock
+    from orchestrator.replies import Holder
     from orchestrator.wiring import Workplace
 
 BoardArgument = Annotated[str, typer.Argument(help="Board from the inventory.")]
-_STATUS = (
-    "board",
-    "state",
-    "since",
-    "why",
-    "next probe",
-    "current release",
-    "previous release",
-    "seen",
-    "last run",
-)
+_STATUS = ("board", "state", "current release", "previous release", "seen", "last run")
 _LOCKS = ("held by", "token", "heard of", "lease left", "kind")
 
 
@@ -58,10 +49,8 @@ def status(
     from orchestrator.boards.status import statuses
     from orchestrator.cli.console import out, print_json, print_table
     from orchestrator.hashing import as_json
-    from orchestrator.wiring import open_workplace
 
-    place = open_workplace(inventory)
-    asked = select_boards(place, fleet, limit, exclude)
+    place, asked = choose(fleet, limit, exclude, inventory)
     failed = False
     with open_ledger(place, keep=probe) as ledger:
         notes = open_notes(ledger).of(asked)
@@ -73,27 +62,39 @@ def status(
         print_json(as_json(found))
     else:
         print_table(f"Fleet {fleet}", _STATUS, [_status_row(one) for one in found], console=out())
+        for line in filter(None, map(_trouble, found)):
+            out().print(line, markup=False, soft_wrap=True)
         out().print(_in_one_sentence(found), markup=False, soft_wrap=True)
     raise typer.Exit(1 if failed else 0)
 
 
-def readmit(board: BoardArgument, inventory: InventoryOption = None) -> None:
+def readmit(
+    board: BoardArgument, inventory: InventoryOption = None, json: JsonOption = False
+) -> None:
     """Take a board out of quarantine: the next run visits it."""
     from orchestrator.boards.remembering import open_notes
+    from orchestrator.cli.console import print_json
     from orchestrator.clock import now
+    from orchestrator.domain import Health
     from orchestrator.wiring import open_workplace
 
     place = open_workplace(inventory)
     name = place.inventory.board(board).name
     with open_ledger(place) as ledger:
         notes = open_notes(ledger)
-        before = notes.healths.get(name)
-        if before is None or before.failures == 0:
-            typer.echo(f"{name}: it is in its fleet, with no failures")
-            return
-        notes.readmit(name, now())
-    was = f"in quarantine since {before.quarantined_since}" if before.quarantined_since else "in it"
-    typer.echo(f"{name}: back in its fleet; it was {was}, after {before.failures} failures")
+        before = notes.healths.get(name, Health(name))
+        if before.failures:
+            notes.readmit(name, now())
+    if json:
+        out, failures = before.quarantined_since, before.failures
+        print_json({"board": name, "quarantined_since": out, "failures": failures})
+    elif before.failures == 0:
+        typer.echo(f"{name}: it is in its fleet, with no failures")
+    elif before.quarantined_since is None:
+        typer.echo(f"{name}: it is in its fleet; its failures are forgotten: {before.failures}")
+    else:
+        was = f"in quarantine since {before.quarantined_since}, after {before.failures} failures"
+        typer.echo(f"{name}: back in its fleet; it was {was}")
 
 
 def locks(
@@ -104,15 +105,10 @@ def locks(
     json: JsonOption = False,
 ) -> None:
     """Ask every board who holds it."""
-    from orchestrator.cli.console import progress
-    from orchestrator.fleet.errands import run_errands
     from orchestrator.fleet.unlocking import look_at_lock
-    from orchestrator.wiring import open_workplace
 
-    place = open_workplace(inventory)
-    asked = select_boards(place, fleet, limit, exclude)
-    with progress() as shown, couriers(place, asked, shown, guest=True) as (courier, boards):
-        answers = run_errands(boards, asked.caps, courier, look_at_lock, str)
+    place, asked = choose(fleet, limit, exclude, inventory)
+    answers = run_on(place, asked, look_at_lock, str, guest=True)
     print_answers(f"Fleet {fleet}", _LOCKS, answers, _lock_cells, json=json)
 
 
@@ -122,31 +118,43 @@ def unlock(
     yes: Annotated[
         bool, typer.Option("--yes", help="Do not ask; only when its holder is gone for good.")
     ] = False,
+    json: JsonOption = False,
 ) -> None:
     """Break the lease of a board, whoever holds it; what its holder still asks is refused."""
     from functools import partial
 
-    from orchestrator.cli.console import progress
+    from orchestrator.cli.console import print_json, progress
     from orchestrator.domain import Caps, Fleet
     from orchestrator.fleet.unlocking import break_lock, look_at_lock
+    from orchestrator.hashing import as_json
     from orchestrator.wiring import open_workplace
 
     place = open_workplace(inventory)
     alone = Fleet(board, (place.inventory.board(board),), None, "", Caps(1))
     with progress() as shown, couriers(place, alone, shown, guest=True) as (courier, boards):
         holder = _ask(boards, courier, look_at_lock).holder
-        if holder is None:
-            typer.echo(f"{board}: nobody holds it")
-            return
-        typer.echo(f"{board}: held by {holder} (token {holder.token})")
-        if holder.foreign:
-            typer.echo("that is not orch's lease: end it with the program that has it")
-            raise typer.Exit(1)
-        if not yes and not typer.confirm("break it?", default=False):
-            typer.echo("left as it is")
-            raise typer.Exit(1)
-        _ask(boards, courier, partial(break_lock, holder=holder))
-    typer.echo(f"{board}: free; it was held by {holder.owner}, whose requests are refused now")
+        freed = holder is not None and _may_break(board, holder, yes=yes, aside=json)
+        if holder is not None and freed:
+            _ask(boards, courier, partial(break_lock, holder=holder))
+    if json:
+        print_json({"board": board, "freed": freed, "holder": as_json(holder)})
+    elif holder is None:
+        typer.echo(f"{board}: nobody holds it")
+    elif freed:
+        typer.echo(f"{board}: free; it was held by {holder.owner}, whose requests are refused now")
+    raise typer.Exit(0 if freed or holder is None else 1)
+
+
+def _may_break(board: str, holder: Holder, *, yes: bool, aside: bool) -> bool:
+    """Say who holds a board and ask; all of it goes `aside`, to stderr, where stdout is JSON."""
+    typer.echo(f"{board}: held by {holder} (token {holder.token})", err=aside)
+    if holder.foreign:
+        typer.echo("that is not orch's lease: end it with the program that has it", err=aside)
+        return False
+    if yes or typer.confirm("break it?", default=False, err=aside):
+        return True
+    typer.echo("left as it is", err=aside)
+    return False
 
 
 def _ask(boards: Sequence[Board], courier: Courier, errand: Callable[[Agent], Lock]) -> Lock:
@@ -163,12 +171,9 @@ def _ask(boards: Sequence[Board], courier: Courier, errand: Callable[[Agent], Lo
 
 def _probe(place: Workplace, fleet: Fleet, notes: FleetNotes) -> bool:
     """Ask every board and keep what came of it; say whether any failed."""
-    from orchestrator.cli.console import progress
     from orchestrator.clock import now
-    from orchestrator.fleet.looking import look_at
 
-    with progress() as shown, couriers(place, fleet, shown, guest=True) as (courier, boards):
-        answers = look_at(boards, fleet.caps, courier)
+    answers = look_at(place, fleet)
     for one in answers:
         if one.value is None:
             notes.note_failure(one.board, one.error_code, one.error, now())
@@ -180,18 +185,25 @@ def _probe(place: Workplace, fleet: Fleet, notes: FleetNotes) -> bool:
 def _status_row(one: BoardStatus) -> tuple[str, ...]:
     run = one.last_run
     ended = "" if run is None or not run.error_code else f" ({run.error_code})"
+    none = "none" if one.seen_at else "-"
     times = f" ({one.failures} in a row)" if one.failures else ""
     return (
         one.board,
         one.state + times,
-        one.since or "-",
-        one.why or "-",
-        one.next_probe_at or "-",
-        one.current or "-",
-        one.previous or "-",
+        one.current or none,
+        one.previous or none,
         one.seen_at or "-",
         f"{run.run_id}{ended}" if run else "-",
     )
+
+
+def _trouble(one: BoardStatus) -> str:
+    """Say what is the matter with a board, since when, and when it is tried again."""
+    if not one.why:
+        return ""
+    since = f" {one.state} since {one.since}" if one.since else ""
+    again = f"; tried again after {one.next_probe_at}" if one.next_probe_at else ""
+    return f"{one.board}{since}: {one.why}{again}"
 
 
 def _in_one_sentence(found: Sequence[BoardStatus]) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from orchestrator.cli.asked import asked_of
 from orchestrator.cli.options import Job, open_ledger
-from orchestrator.cli.runs import continued, recorded
+from orchestrator.cli.runs import continued, dead_runs, recorded
 
 if TYPE_CHECKING:
     from orchestrator.backends.sql_ledger import SqlLedger
@@ -29,14 +29,28 @@ def work_on_fleet(
 
     with open_ledger(job.place) as ledger, progress() as shown:
         waiting = partial(shown.event, "run", f"{run.run_id} is at work in another orch; waiting")
-        with hold(job.place.home / "runs" / f"{run.run_id}.lock", waiting):
-            finished = _finish(job, run, ledger, shown, engine, pause=pause)
+        locks = job.place.home / "runs"
+        with hold(locks / f"{run.run_id}.lock", waiting), dead_runs(ledger, locks) as dead:
+            try:
+                finished = _finish(job, run, ledger, shown, engine, dead, pause=pause)
+            except KeyboardInterrupt:
+                shown.event("run", f"interrupted; to go on: orch deploy --resume {run.run_id}")
+                raise
+        if finished.run.summary.get("not_begun"):
+            shown.event("run", f"to go on: orch deploy --resume {run.run_id}")
     print_report(finished.run, finished.outcomes, finished.folder, json=json)
     raise typer.Exit(finished.run.exit_code or 0)
 
 
 def _finish(
-    job: Job, run: RunRecord, ledger: SqlLedger, shown: Progress, engine: str | None, *, pause: bool
+    job: Job,
+    run: RunRecord,
+    ledger: SqlLedger,
+    shown: Progress,
+    engine: str | None,
+    dead: tuple[str, ...],
+    *,
+    pause: bool,
 ) -> Finished:
     """Build, and go through the fleet; a run that the ledger has already goes on."""
     from orchestrator.building import build as build_recipe
@@ -45,7 +59,7 @@ def _finish(
     from orchestrator.simulation import simulated
     from orchestrator.wiring import make_crew, make_workshop
 
-    place = job.place
+    place, asked = job.place, asked_of(run)
     shop = make_workshop(place, ledger, job.toolchain, shown)
     crew = make_crew(place, ledger, engine, shown, ask_for_secrets(job.fleet.boards))
     with recorded(ledger, run) as ending:
@@ -58,8 +72,10 @@ def _finish(
                 replace(job.fleet, boards=boards),
                 only_measure=run.command == "run",
                 pause=pause,
-                ignore_learned=asked_of(run).ignore_learned,
+                measure=not asked.no_measure,
+                ignore_learned=asked.ignore_learned,
                 done=done,
+                dead=dead,
                 relays=tuple(one for one in place.inventory.boards.values() if one.relay),
             )
             finished = deploy_fleet(order, crew, run)

@@ -63,12 +63,6 @@ app.add_typer(toolchain.app, name="toolchain")
 app.command("schema")(inspect.schema)
 
 
-_LEFT = (
-    "containers and simulated boards are stopped; boards keep their release, what has arrived, "
-    "and the measurement they are at: run the same command again"
-)
-
-
 @app.command()
 def version(json: JsonOption = False) -> None:
     """Print the version of orch."""
@@ -102,7 +96,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # what Typer makes of Ctrl-C
-            _say("interrupted", _LEFT)
+            _say("interrupted", _clear_up())
         raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -117,6 +111,25 @@ def main() -> None:
 def _interrupt(_: int, __: FrameType | None) -> None:
     """Treat SIGTERM as Ctrl-C."""
     raise KeyboardInterrupt
+
+
+def _clear_up() -> str:
+    """Free the boards that are held, and say what is left for whoever interrupted."""
+    from orchestrator.leases import TTL_S, give_all_back
+
+    try:
+        boards = give_all_back()
+    except KeyboardInterrupt:  # once more: at once
+        boards = {}
+    freed = [name for name, gone in sorted(boards.items()) if gone]
+    held = [name for name, gone in sorted(boards.items()) if not gone]
+    said = ["containers and simulated boards are stopped"]
+    if freed:
+        said.append(f"free again, with nothing running: {', '.join(freed)}")
+    if held:
+        said.append(f"not reached, free in {TTL_S:g} s at the latest: {', '.join(held)}")
+    said.append("boards keep their release and what has arrived: run the same command again")
+    return "; ".join(said)
 
 
 def _say(message: str, hint: str) -> None:

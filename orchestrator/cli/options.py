@@ -60,6 +60,22 @@ ExcludeOption = Annotated[
     str | None,
     typer.Option("--exclude", metavar="EXPRESSION", help="Not these boards; as --limit."),
 ]
+IgnoreLearnedOption = Annotated[
+    bool, typer.Option("--ignore-learned", help="Try what boards with this software have rejected.")
+]
+NoMeasureOption = Annotated[
+    bool, typer.Option("--no-measure", help="Bring the release; measure nothing.")
+]
+PauseOption = Annotated[
+    bool, typer.Option("--pause", help="End after the next wave; --resume goes on.")
+]
+ResumeOption = Annotated[
+    str | None,
+    typer.Option("--resume", metavar="RUN", help="Go on with a run that was cut off or paused."),
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would be done; touch nothing.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json as json_text
+from collections.abc import Mapping, Sequence
 
 from orchestrator.building import find_sources
 from orchestrator.cache import Cache, Explanation
 from orchestrator.cli.board_plan import plan_boards, print_planned
 from orchestrator.cli.console import out, print_json, print_table
 from orchestrator.cli.options import Job, open_ledger
-from orchestrator.domain import Json, Recipe
+from orchestrator.domain import Json, Recipe, ToolchainIdentity
 from orchestrator.explain import explain_stages, in_words
 from orchestrator.hashing import as_json
 from orchestrator.pulsar2.build_config import build_argv, build_config
@@ -25,48 +26,50 @@ def print_plan(
 
     With `ask_boards`, and where nothing is left to be built, what would be done on each of them.
     """
-    toolchain = make_toolchain(job.toolchain, job.place.home)
-    sources = find_sources(job.recipe, toolchain)
+    sources = find_sources(job.recipe, make_toolchain(job.toolchain, job.place.home))
     with open_ledger(job.place, keep=False) as ledger:
         cache = Cache(ledger, job.place.blobs(), job.place.home / "work")
         explained = {one.stage: one for one in explain_stages(job.recipe, sources, cache)}
-    made_by = sources.toolchain
-    argv, config = build_argv(job.recipe.compile.target), build_config(job.recipe, made_by.version)
+    made_by, argv = sources.toolchain, build_argv(job.recipe.compile.target)
+    config = build_config(job.recipe, made_by.version)
     stages = {stage: _words(explained.get(stage)) for stage in _STAGES}
     made = all(one is not None and one.hit for one in map(explained.get, _stages(job.recipe)))
     planned = plan_boards(job, ignore_learned=ignore_learned) if ask_boards and made else ()
     boards = [(board.name, board.address) for board in job.fleet.boards]
     if json:
-        plan: dict[str, Json] = {
-            "recipe": job.recipe.name,
-            "fleet": job.fleet.name,
-            "toolchain": {
-                "name": made_by.name,
-                "version": made_by.version,
-                "digest": made_by.digest,
-            },
-            "stages": dict(stages),
-            "argv": list(argv),
-            "config": config,
-            "boards": dict(boards),
-            "plan": {name: as_json(one) for name, one in planned},
-        }
-        print_json(plan)
+        print_json(
+            {
+                "recipe": job.recipe.name,
+                "fleet": job.fleet.name,
+                "toolchain": as_json(made_by),
+                "stages": dict(stages),
+                "argv": list(argv),
+                "config": config,
+                "boards": dict(boards),
+                "plan": {name: as_json(one) for name, one in planned},
+            }
+        )
         return
     console = out()
     print_table(f"Plan for {job.recipe.name}", ("stage", ""), list(stages.items()), console=console)
-    simulated = ", SIMULATED" if made_by.simulated else ""
+    _print_command(made_by, argv, config)
+    if planned:
+        print_planned(planned)
+        console.print("nothing was built, copied or switched")
+    else:
+        print_table(f"Fleet {job.fleet.name}", ("board", "address"), boards, console=console)
+        console.print("nothing was touched; boards were not asked")
+
+
+def _print_command(
+    made_by: ToolchainIdentity, argv: Sequence[str], config: Mapping[str, Json]
+) -> None:
+    console, simulated = out(), ", SIMULATED" if made_by.simulated else ""
     console.print(
         f"toolchain {made_by.name}: pulsar2 {made_by.version} ({made_by.commit}){simulated}"
     )
     console.print(f"command: {' '.join(argv)}", markup=False, soft_wrap=True)
     console.print("config:", json_text.dumps(config, indent=2), markup=False)
-    if planned:
-        print_planned(planned)
-        console.print("nothing was built, copied or switched")
-        return
-    print_table(f"Fleet {job.fleet.name}", ("board", "address"), boards, console=console)
-    console.print("nothing was touched; boards were not asked")
 
 
 def _stages(recipe: Recipe) -> tuple[str, ...]:

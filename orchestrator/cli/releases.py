@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.answers import print_answers
+from orchestrator.cli.errands import choose, run_on
 from orchestrator.cli.options import (
     ExcludeOption,
     FleetOption,
     InventoryOption,
     JsonOption,
     LimitOption,
-    couriers,
     open_ledger,
-    select_boards,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-    from typing import TypeVar
-
-    from orchestrator.agent import Agent
-    from orchestrator.domain import Fleet
-    from orchestrator.fleet.errands import Answer
-    from orchestrator.wiring import Workplace
-
-    T = TypeVar("T")
+    from orchestrator.fleet.releasing import Holdings
 
 
 def releases(
@@ -40,14 +31,14 @@ def releases(
     json: JsonOption = False,
 ) -> None:
     """Show which releases the boards have; change nothing."""
-    from orchestrator.fleet.releasing import Holdings, holdings
+    from orchestrator.fleet.releasing import holdings
 
     def cells(held: Holdings) -> tuple[str, ...]:
-        others = " ".join(held.others) or "-"
-        return (held.current or "-", held.previous or "-", others, f"{held.blob_bytes:,}")
+        others = " ".join(held.others) or "none"
+        return (held.current or "none", held.previous or "none", others, f"{held.blob_bytes:,}")
 
-    place, boards = _choose(fleet, limit, exclude, inventory)
-    answers = _do(place, boards, holdings, lambda held: held.current or "none", guest=True)
+    place, boards = choose(fleet, limit, exclude, inventory)
+    answers = run_on(place, boards, holdings, lambda held: held.current or "none", guest=True)
     header = ("current", "previous", "others", "bytes of blobs")
     print_answers(f"Releases on fleet {fleet}", header, answers, cells, json=json)
 
@@ -63,9 +54,9 @@ def rollback(
     from orchestrator.fleet.releasing import go_back
     from orchestrator.leases import owner_of
 
-    errand = partial(go_back, owner=owner_of("rollback"))
-    place, boards = _choose(fleet, limit, exclude, inventory)
-    answers = _do(place, boards, errand, lambda moved: f"{moved.before} to {moved.now}")
+    errand = partial(go_back, owner=owner_of(f"rollback-{os.getpid()}"))
+    place, boards = choose(fleet, limit, exclude, inventory)
+    answers = run_on(place, boards, errand, lambda moved: f"{moved.before} to {moved.now}")
     print_answers(
         f"Rollback of fleet {fleet}",
         ("was", "is now"),
@@ -89,13 +80,15 @@ def gc(
     from orchestrator.fleet.releasing import clean
     from orchestrator.leases import owner_of
 
-    place, boards = _choose(fleet, limit, exclude, inventory)
+    place, boards = choose(fleet, limit, exclude, inventory)
     with open_ledger(place, keep=False) as ledger:
         # The evaluation sets of all releases: the next run would have to send them again.
         keep = [item.sha256 for one in ledger.kept_releases() for item in one.inputs]
-    errand = partial(clean, owner=owner_of("gc"), keep=sorted(set(keep)), dry_run=dry_run)
+    errand = partial(
+        clean, owner=owner_of(f"gc-{os.getpid()}"), keep=sorted(set(keep)), dry_run=dry_run
+    )
     freed = "would free" if dry_run else "freed"
-    answers = _do(place, boards, errand, lambda found: f"{freed} {found.freed_bytes:,} bytes")
+    answers = run_on(place, boards, errand, lambda found: f"{freed} {found.freed_bytes:,} bytes")
     print_answers(
         f"Garbage of fleet {fleet}",
         ("blobs", "releases", f"bytes {freed}"),
@@ -107,28 +100,3 @@ def gc(
         ),
         json=json,
     )
-
-
-def _choose(
-    fleet: str, limit: str | None, exclude: str | None, inventory: Path | None
-) -> tuple[Workplace, Fleet]:
-    from orchestrator.wiring import open_workplace
-
-    place = open_workplace(inventory)
-    return place, select_boards(place, fleet, limit, exclude)
-
-
-def _do(
-    place: Workplace,
-    fleet: Fleet,
-    errand: Callable[[Agent], T],
-    in_words: Callable[[T], str],
-    *,
-    guest: bool = False,
-) -> list[Answer[T]]:
-    """Run an errand on every board of a fleet."""
-    from orchestrator.cli.console import progress
-    from orchestrator.fleet.errands import run_errands
-
-    with progress() as shown, couriers(place, fleet, shown, guest=guest) as (courier, boards):
-        return run_errands(boards, fleet.caps, courier, errand, in_words)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import now
@@ -15,6 +16,10 @@ from orchestrator.errors import INTERRUPTED, OrchError
 if TYPE_CHECKING:
     from orchestrator.backends.sql_ledger import SqlLedger
     from orchestrator.domain import BoardOutcome, RunRecord
+
+
+#: Of so many runs it is looked whether they were killed: their leases do not last long.
+_LATEST = 50
 
 
 def new_run(command: str, fleet: str, recipe: str) -> RunRecord:
@@ -56,10 +61,10 @@ def recorded(ledger: SqlLedger, started: RunRecord) -> Iterator[Ending]:
 def continued(ledger: SqlLedger, run: RunRecord, release_id: str) -> tuple[BoardOutcome, ...]:
     """Give what a run knows of its boards already, and hold it to the release that it is about.
 
-    Boards that could not be reached or were taken are visited again. Raises ConfigError.
+    Boards that were not reached, were taken or were not well are visited again. Raises ConfigError.
     """
     from orchestrator.errors import ConfigError
-    from orchestrator.fleet.retries import STATE, TRANSPORT
+    from orchestrator.fleet.retries import MENDED, STATE, TAKEN_OVER, TRANSPORT
 
     plan = ledger.plan(run.run_id)
     if plan is not None and plan["release_id"] != release_id:
@@ -70,7 +75,23 @@ def continued(ledger: SqlLedger, run: RunRecord, release_id: str) -> tuple[Board
         )
     ledger.record_plan(run.run_id, {"release_id": release_id})
     outcomes = ledger.outcomes(run.run_id)
-    return tuple(one for one in outcomes if one.error_code not in STATE | TRANSPORT)
+    again = STATE | TRANSPORT | TAKEN_OVER | MENDED
+    return tuple(one for one in outcomes if one.error_code not in again)
+
+
+@contextmanager
+def dead_runs(ledger: SqlLedger, locks: Path) -> Iterator[tuple[str, ...]]:
+    """Give the runs whose process was killed; for no other process are they dead meanwhile.
+
+    `locks` is where a run is locked by the process that is at it.
+    """
+    from orchestrator.locks import try_hold
+
+    begun = [run.run_id for run in ledger.runs(_LATEST) if run.finished_at is None]
+    with ExitStack() as stack:
+        yield tuple(
+            run_id for run_id in begun if stack.enter_context(try_hold(locks / f"{run_id}.lock"))
+        )
 
 
 def ended(run: RunRecord, exit_code: int) -> RunRecord:

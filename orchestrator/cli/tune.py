@@ -41,6 +41,29 @@ class Method(StrEnum):
     KL = "KL"
 
 
+_ModesOption = Annotated[
+    list[str] | None, typer.Option("--npu-mode", help="May be repeated; default: the recipe's.")
+]
+_MethodsOption = Annotated[
+    list[Method] | None,
+    typer.Option("--method", help="May be repeated; default: MinMax, Percentile."),
+]
+_SmoothQuantOption = Annotated[
+    bool, typer.Option("--smooth-quant/--no-smooth-quant", help="Also try smooth quant.")
+]
+_U16Option = Annotated[
+    list[int] | None,
+    typer.Option("--u16", min=0, help="How many of the worst layers get 16 bits; default: 0, 5."),
+]
+_ApplyOption = Annotated[
+    int | None, typer.Option("--apply", min=1, help="Write the recipe with this row's choice.")
+]
+_OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", help="Where --apply writes; default: the recipe's own file."),
+]
+
+
 def tune(
     recipe: Annotated[str, typer.Argument(help="Shipped recipe or a .yaml file.")],
     fleet: FleetOption = "sim",
@@ -49,29 +72,12 @@ def tune(
     checkpoint: CheckpointOption = None,
     calibration: CalibrationOption = None,
     images: ImagesOption = None,
-    npu_mode: Annotated[
-        list[str] | None, typer.Option("--npu-mode", help="May be repeated; default: the recipe's.")
-    ] = None,
-    method: Annotated[
-        list[Method] | None,
-        typer.Option("--method", help="May be repeated; default: MinMax, Percentile."),
-    ] = None,
-    smooth_quant: Annotated[
-        bool, typer.Option("--smooth-quant/--no-smooth-quant", help="Also try smooth quant.")
-    ] = True,
-    u16: Annotated[
-        list[int] | None,
-        typer.Option(
-            "--u16", min=0, help="How many of the worst layers get 16 bits; default: 0, 5."
-        ),
-    ] = None,
-    apply: Annotated[
-        int | None, typer.Option("--apply", min=1, help="Write the recipe with this row's choice.")
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", help="Where --apply writes; default: the recipe's own file."),
-    ] = None,
+    npu_mode: _ModesOption = None,
+    method: _MethodsOption = None,
+    smooth_quant: _SmoothQuantOption = True,
+    u16: _U16Option = None,
+    apply: _ApplyOption = None,
+    output: _OutputOption = None,
     json: JsonOption = False,
 ) -> None:
     """Build a small grid of quantizations, check each, and show which are best."""

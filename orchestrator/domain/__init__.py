@@ -29,7 +29,6 @@ from orchestrator.domain.fleet_state import (
     LoadOutcome,
     Pairing,
     Sighting,
-    Step,
 )
 from orchestrator.domain.found import (
     ActionRecord,
@@ -99,7 +98,6 @@ __all__ = [
     "RunSpec",
     "Sighting",
     "SmokeSpec",
-    "Step",
     "StoredBlob",
     "Target",
     "TensorSpec",

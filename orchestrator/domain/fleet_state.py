@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.domain.basic import Json
-
 #: What a board made of a model that it was to load.
 LoadOutcome = Literal["LOADED", "REJECTED"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """How far a run has come with one board; `step` is the word of the pipeline: `SWITCHED`."""
-
-    board: str
-    step: str
-    at: str
-    detail: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)

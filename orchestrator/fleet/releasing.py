@@ -48,8 +48,17 @@ def go_back(agent: Agent, owner: str) -> Moved:
                 "deploy what it should have: orch deploy",
                 "NO_RELEASE",
             )
-        current = parse_moved(name, agent.ask("rollback", {"from": probe.current}))
-        return Moved(probe.current, current)
+        try:
+            reply = agent.ask("rollback", {"from": probe.current})
+        except AgentError as error:
+            if error.code != "HASH_MISMATCH":
+                raise
+            raise AgentError(
+                f"{error.message}: release {probe.previous} is damaged, {probe.current} stays",
+                "bring it there anew: orch deploy with its recipe",
+                error.code,
+            ) from error
+        return Moved(probe.current, parse_moved(name, reply))
 
 
 def clean(agent: Agent, owner: str, keep: Sequence[str], *, dry_run: bool) -> Cleaned:

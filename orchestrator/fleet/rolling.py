@@ -92,6 +92,16 @@ def _ordered(outcomes: dict[str, BoardOutcome]) -> tuple[BoardOutcome, ...]:
     return tuple(outcomes[name] for name in sorted(outcomes))
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """Work on a board under a name, when it is due, and the token it was held under before."""
+
+    board: Board
+    run_id: str
+    due_s: float = 0.0
+    after: int | None = None
+
+
 def _work_on(
     boards: Sequence[Board],
     asked: Roll,
@@ -100,51 +110,63 @@ def _work_on(
     outcomes: dict[str, BoardOutcome],
 ) -> None:
     """Visit the boards of a wave, some of them again; say and keep how each went at once."""
-    run_id, progress = asked.visit.run_id, crew.progress
-    tasks = [(board, run_id) for board in boards]
+    tasks = [_Task(board, asked.visit.run_id) for board in boards]
     while tasks:
-        again: list[tuple[Board, str]] = []
-        pause_s = 0.0
-        for (board, _), one in _visit_all(tasks, asked, crew):
-            outcome = one.outcome
+        due_s = min(task.due_s for task in tasks)
+        asked.wait(max(0.0, due_s - time.monotonic()))
+        due = [task for task in tasks if task.due_s <= due_s]
+        tasks = [task for task in tasks if task.due_s > due_s]
+        again: list[tuple[_Task, float]] = []
+        for task, one in _visit_all(due, asked, crew):
+            name = task.board.name
             for remark in one.remarks:
-                progress.event(board.name, remark)
-            if (pause := retries.take(board.name, outcome.error_code)) is not None:
-                again.append((board, retries.name(board.name, run_id, outcome.error_code)))
-                pause_s = max(pause_s, pause)
-                progress.event(board.name, f"{outcome.error}; tried again in {pause:g} s")
-                continue
-            progress.event(board.name, outcome_in_one_line(outcome))
-            drawn = draw(one, asked.visit, asked.images, asked.folder)
-            crew.ledger.record_outcome(run_id, drawn)
-            crew.notes.of(asked.fleet).note_outcome(drawn, asked.visit.release, now())
-            outcomes[board.name] = drawn
-            progress.advance("boards", "visited", len(outcomes), len(asked.fleet.boards))
-        asked.wait(pause_s)
-        tasks = again
+                crew.progress.event(name, remark)
+            pause = retries.take(name, one.outcome.error_code, one.free_in_s)
+            if pause is None:
+                outcomes[name] = _keep(one, asked, crew)
+                all_boards = len(asked.fleet.boards)
+                crew.progress.advance("boards", "visited", len(outcomes), all_boards)
+            else:
+                again.append((_next(task, one, asked, retries), pause))
+                crew.progress.event(name, f"{one.outcome.error}; tried again in {pause:g} s")
+        # All of one kind together: they are worked on at once.
+        now_s = time.monotonic()
+        tasks += [replace(task, due_s=now_s + pause) for task, pause in again]
 
 
-def _visit_all(
-    tasks: Sequence[tuple[Board, str]], asked: Roll, crew: Crew
-) -> Iterator[tuple[tuple[Board, str], Visited]]:
-    """Visit boards at once, as many as may be; `tasks` name the work on each."""
+def _next(task: _Task, one: Visited, asked: Roll, retries: Retries) -> _Task:
+    """Give the task that comes after a failed one."""
+    name = retries.name(task.board.name, asked.visit.run_id, one.outcome.error_code)
+    return _Task(task.board, name, after=task.after if one.token is None else one.token)
+
+
+def _keep(one: Visited, asked: Roll, crew: Crew) -> BoardOutcome:
+    """Say and write down how it went with a board."""
+    crew.progress.event(one.outcome.board, outcome_in_one_line(one.outcome))
+    drawn = draw(one, asked.visit, asked.images, asked.folder)
+    crew.ledger.record_outcome(asked.visit.run_id, drawn)
+    crew.notes.of(asked.fleet).note_outcome(drawn, asked.visit.release, now())
+    return drawn
+
+
+def _visit_all(tasks: Sequence[_Task], asked: Roll, crew: Crew) -> Iterator[tuple[_Task, Visited]]:
+    """Visit boards at once, as many as may be."""
     work = partial(_visit_one, visit=asked.visit, gear=asked.gear)
     caps = at_once(asked.fleet.caps)
-    of_tasks: AtOnce[tuple[Board, str]] = AtOnce(caps.in_all, caps.of_group, _groups)
+    of_tasks: AtOnce[_Task] = AtOnce(caps.in_all, caps.of_group, _groups)
     for result in crew.engine.map(work, tasks, of_tasks):
         if isinstance(result, Failed):
-            yield result.item, _crashed(result.item[0], result.error)
+            yield result.item, _crashed(result.item.board, result.error)
         else:
             yield result.item, result.value
 
 
-def _visit_one(task: tuple[Board, str], visit: Visit, gear: Gear) -> Visited:
-    board, run_id = task
-    return visit_board(board, replace(visit, run_id=run_id), gear)
+def _visit_one(task: _Task, visit: Visit, gear: Gear) -> Visited:
+    return visit_board(task.board, replace(visit, run_id=task.run_id, after=task.after), gear)
 
 
-def _groups(task: tuple[Board, str]) -> tuple[str, ...]:
-    return groups(task[0])
+def _groups(task: _Task) -> tuple[str, ...]:
+    return groups(task.board)
 
 
 def _crashed(board: Board, error: Exception) -> Visited:

@@ -23,14 +23,21 @@ from orchestrator.domain import (
     Release,
     Rollout,
 )
-from orchestrator.errors import AgentError, BoardError, DeadlineError, OrchError
+from orchestrator.errors import AgentError, BoardError, DeadlineError, Leased, OrchError
 from orchestrator.fleet.releasing import collect
 from orchestrator.fleet.rollout import against_baseline
 from orchestrator.leases import leased
 from orchestrator.replies import Probe
 from orchestrator.seams import Connect
 from orchestrator.segmentation import ClassMap
-from orchestrator.stages.deploy import Means, deploy, missing_blobs, needs_switch, wanted
+from orchestrator.stages.deploy import (
+    Means,
+    deploy,
+    is_there,
+    missing_blobs,
+    needs_switch,
+    wanted,
+)
 from orchestrator.stages.run import run
 from orchestrator.stages.smoke import smoke
 from orchestrator.transfer.encoding import Encoder
@@ -47,6 +54,7 @@ class Visit:
     """What boards are visited for. With `only_measure`, nothing is copied or switched.
 
     Attributes:
+        measure: run the release on the board as well; without, one that has it is left alone.
         reference: class maps of the float model, one (H, W) per evaluation image.
         golden: what a staged release must say of the first images; none: it need not.
         owner: who holds the boards meanwhile.
@@ -54,6 +62,8 @@ class Visit:
         uids: by board, what it was called by itself the last time.
         loaded: what boards made of models by the same Pulsar2.
         baselines: by board, its last good outcome with this recipe.
+        dead: owners whose process was killed; their leases are taken over.
+        after: the token under which a board was held before, where it is visited again.
     """
 
     recipe: Recipe
@@ -71,6 +81,9 @@ class Visit:
     loaded: tuple[CompatibilityFact, ...] = ()
     ignore_learned: bool = False
     baselines: Mapping[str, BoardOutcome] = field(default_factory=dict)
+    measure: bool = True
+    after: int | None = None
+    dead: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +101,18 @@ class Gear:
 
 @dataclass(frozen=True, slots=True)
 class Visited:
-    """What came back from a board: the outcome, its class maps for the pictures, and remarks."""
+    """What came back from a board: the outcome, its class maps for the pictures, and remarks.
+
+    Attributes:
+        token: under which the board was held; None: it was not.
+        free_in_s: another has it, whose lease ends then unless more is heard of them.
+    """
 
     outcome: BoardOutcome
     class_maps: tuple[ClassMap, ...] = ()
     remarks: tuple[str, ...] = ()
+    token: int | None = None
+    free_in_s: float | None = None
 
 
 def visit_board(board: Board, visit: Visit, gear: Gear) -> Visited:
@@ -101,11 +121,18 @@ def visit_board(board: Board, visit: Visit, gear: Gear) -> Visited:
 
     def work(agent: Agent) -> None:
         agent.end_after(visit.deadline_s)
-        with _alone(board, gear), leased(agent, visit.owner, _hashes(visit.release)) as probe:
+        if not visit.measure and is_there(agent, visit.release):
+            found.learn(delivery=Delivery(visit.release.release_id, 0, False, False, {}))
+            return
+        hashes = [item.sha256 for item in wanted(visit.release)]
+        lease = leased(agent, visit.owner, hashes, after=visit.after, dead=visit.dead)
+        with _alone(board, gear), lease as probe:
+            found.visited = replace(found.visited, token=probe.token)
             found.learn(facts=probe.facts, simulated=probe.facts.get("simulated") is True)
             _check(board, probe, visit, gear, found)
             _bring(agent, probe, visit, gear, found)
-            _measure(agent, visit, found)
+            if visit.measure:
+                _measure(agent, visit, found)
 
     with _kept(found), gear.connect(board) as transport:
         with_agent(board, transport, visit.agents, work)
@@ -127,10 +154,6 @@ class _Found:
         self.visited = replace(self.visited, outcome=outcome)
 
 
-def _hashes(release: Release) -> list[str]:
-    return [item.sha256 for item in wanted(release)]
-
-
 def _alone(board: Board, gear: Gear) -> AbstractContextManager[None]:
     """Keep a relay from being visited and filled at once."""
     return nullcontext() if gear.relays is None else gear.relays.visiting(board)
@@ -143,6 +166,8 @@ def _kept(found: _Found) -> Iterator[None]:
         yield
     except (BoardError, DeadlineError) as error:
         found.learn(error_code=error.code, error=str(error), hint=error.hint)
+        if isinstance(error, Leased):
+            found.visited = replace(found.visited, free_in_s=error.free_in_s)
     except OrchError as error:
         found.learn(error_code="FAILED", error=str(error), hint=error.hint)
 

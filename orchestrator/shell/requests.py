@@ -61,7 +61,9 @@ def _stage(request: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
             raise bad_request("an entry of unpack is no object")
         sha256 = _fit(entry.get("sha256"), "unpack.sha256", _SHA256)
         encoding = _fit(entry.get("encoding"), "unpack.encoding", _NAME)
-        yield "unpack", f"{sha256} {encoding} {_fit(entry.get('payload'), 'payload', _SHA256)}"
+        payload = _fit(entry.get("payload"), "unpack.payload", _SHA256)
+        size = _count(entry.get("size_bytes"), "unpack.size_bytes")
+        yield "unpack", f"{sha256} {encoding} {payload} {size}"
 
 
 def _rollback(request: Mapping[str, Json]) -> Iterator[tuple[str, str]]:

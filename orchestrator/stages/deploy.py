@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from orchestrator.agent import Agent
+from orchestrator.agent import SHORT_DEADLINE_S, Agent
 from orchestrator.domain import Artifact, Board, Delivery, Json, Release
 from orchestrator.leases import look
 from orchestrator.replies import Probe
-from orchestrator.transfer.encoding import Encoder
 from orchestrator.transfer.shipping import Sent, Shipment, deliver, plan_transfer
+
+if TYPE_CHECKING:
+    from orchestrator.transfer.encoding import Encoder
 
 #: Making blobs of what was sent: hashing and unpacking on the board.
 _STAGE_DEADLINE_S = 600.0
+
+_LOOK = """
+cd "$1" && test "$(readlink current)" = "releases/$2" && shift 2 || exit 1
+for blob; do test -f "blobs/$blob" || exit 1; done
+"""
 
 #: Has a board fetch blobs from its site; None where they have to come from here.
 Fetch = Callable[[Agent, Sequence[Artifact]], Sent | None]
@@ -39,47 +47,55 @@ def deploy(agent: Agent, probe: Probe, release: Release, means: Means) -> Delive
         AgentError, Unreachable: on the way; what has arrived is kept for the next time.
     """
     missing = missing_blobs(probe, release)
+    switch = needs_switch(probe, release)
     delivery = Delivery(release.release_id, 0, agent.uploaded, False, probe.facts)
-    if not missing and probe.current == release.release_id:
+    if not missing and not switch:
         return delivery
-    delivery = _bring(agent, probe, release, means, missing, delivery)
-    if not needs_switch(probe, release):
+    fetched = means.fetch(agent, missing) if means.fetch is not None else None
+    if fetched is not None:
+        delivery = replace(delivery, site_bytes=fetched.site_bytes)
+        missing = []
+    # What has nothing to prove is switched to as soon as it is verified.
+    at_once = switch and means.prove is None
+    reply, sent = _send(agent, probe, release, means, missing, "activate" if at_once else "stage")
+    delivery = replace(delivery, uploaded_bytes=sent.uplink_bytes)
+    if not switch:
         return delivery
-    proved = means.prove() if means.prove is not None else None
-    reply = agent.ask("activate", manifest(release), _STAGE_DEADLINE_S)
-    switched = reply.get("switched") is True
-    return replace(delivery, activated=switched, proved=proved, before=probe.current)
+    if means.prove is not None:
+        delivery = replace(delivery, proved=means.prove())
+        reply = agent.ask("activate", manifest(release), _STAGE_DEADLINE_S)
+    return replace(delivery, activated=reply.get("switched") is True, before=probe.current)
 
 
-def _bring(
+def _send(
     agent: Agent,
     probe: Probe,
     release: Release,
     means: Means,
     missing: Sequence[Artifact],
-    delivery: Delivery,
-) -> Delivery:
-    """Have everything on the board, verified, and the release staged."""
-    fetched = means.fetch(agent, missing) if means.fetch is not None else None
-    if fetched is not None:
-        delivery = replace(delivery, site_bytes=fetched.site_bytes)
-        missing = ()
+    kind: str,
+) -> tuple[dict[str, Json], Sent]:
+    """Send what is missing, and have the board make blobs of it and `stage` or `activate` them."""
+
+    def commit(unpack: list[Json]) -> dict[str, Json]:
+        return agent.ask(kind, manifest(release) | {"unpack": unpack}, _STAGE_DEADLINE_S)
 
     def again() -> tuple[Shipment, ...]:
         found = look(agent, [item.sha256 for item in wanted(release)])
         return plan(agent.board, found, missing_blobs(found, release), means.encoder, plain=True)
 
     shipments = plan(agent.board, probe, missing, means.encoder)
-    _, sent = deliver(
-        agent,
-        shipments,
-        means.encoder,
-        lambda unpack: agent.ask(
-            "stage", manifest(release) | {"unpack": unpack}, _STAGE_DEADLINE_S
-        ),
-        again,
-    )
-    return replace(delivery, uploaded_bytes=sent.uplink_bytes)
+    return deliver(agent, shipments, means.encoder, commit, again)
+
+
+def is_there(agent: Agent, release: Release) -> bool:
+    """Look, in one short command and without a lease, whether a board has the release as it is.
+
+    Its blobs were verified when they got their names; here only the names are looked at.
+    """
+    names = [item.sha256 for item in wanted(release)]
+    argv = ["sh", "-c", _LOOK, "sh", agent.board.work_dir, release.release_id, *names]
+    return agent.transport.run(argv, deadline_s=agent.left(SHORT_DEADLINE_S)).returncode == 0
 
 
 def plan(
@@ -91,9 +107,11 @@ def plan(
     plain: bool = False,
 ) -> tuple[Shipment, ...]:
     """Say what is sent to a board, and how; `plain` as it is, whatever else would be less."""
+    damaged = {item.sha256 for item in missing}
+    there = {**probe.have, **probe.blobs}
     return plan_transfer(
         missing,
-        {**probe.have, **probe.blobs},
+        {sha256: size for sha256, size in there.items() if sha256 not in damaged},
         probe.parts,
         () if plain else probe.encodings,
         encoder,
@@ -109,12 +127,12 @@ def wanted(release: Release) -> tuple[Artifact, ...]:
 def missing_blobs(probe: Probe, release: Release) -> list[Artifact]:
     """Give what the board lacks of a release and of its evaluation set, each blob once."""
     blobs = {item.sha256: item for item in wanted(release)}
-    return [item for sha256, item in blobs.items() if sha256 not in probe.blobs]
+    return [item for sha256, item in blobs.items() if probe.blobs.get(sha256) != item.size_bytes]
 
 
 def needs_switch(probe: Probe, release: Release) -> bool:
     """Say whether the board has yet to be switched to the release, or has lost files of it."""
-    here = all(item.sha256 in probe.blobs for item in release.files.values())
+    here = all(probe.blobs.get(item.sha256) == item.size_bytes for item in release.files.values())
     return not here or probe.current != release.release_id
 
 

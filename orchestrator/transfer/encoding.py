@@ -6,9 +6,7 @@ import lzma
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +17,8 @@ from orchestrator.seams import Blobs
 from orchestrator.transfer.delta import FORMAT, LZMA_FILTERS, Compression, map_bytes, write_delta
 from orchestrator.transfer.matching import Bytes, find_anchors
 from orchestrator.transfer.payloads import Once, Payloads
+from orchestrator.transfer.ways import WORTH_SHARE, Encoded
 
-Encoding = Literal["raw", "zlib", "lzma", "delta"]
-
-#: A packed blob or a delta has to be this much smaller than the next best way.
-WORTH_SHARE = 0.9
 #: Below this size the question costs more than the answer saves.
 LEAST_BYTES = 4096
 #: What a board unpacks, and this host packs, in bytes per second: zlib, lower bounds.
@@ -37,21 +32,6 @@ _LEAST_SIMILARITY = 0.02
 _SAMPLES, _SAMPLE_BYTES = 16, 16 * 1024
 _SKETCH_ANCHORS_LOG2 = 13
 _PIECE_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """One way to send a blob; `path` is what is sent, None where that is the blob itself.
-
-    `name` is that of the payload where it is kept.
-    """
-
-    encoding: Encoding
-    payload: str
-    size_bytes: int
-    base: str | None = None
-    path: Path | None = None
-    name: str = ""
 
 
 class Encoder:

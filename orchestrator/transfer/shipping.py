@@ -6,12 +6,15 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from orchestrator.domain import Artifact, Board, Json
 from orchestrator.errors import AgentError
 from orchestrator.seams import Blobs, Transport
-from orchestrator.transfer.encoding import WORTH_SHARE, Encoded, Encoder
+from orchestrator.transfer.ways import WORTH_SHARE, Encoded
+
+if TYPE_CHECKING:
+    from orchestrator.transfer.encoding import Encoder
 
 Result = TypeVar("Result")
 

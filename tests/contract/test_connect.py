@@ -16,7 +16,7 @@ import pytest
 from containers.board_sim.serve import keep_key
 from orchestrator.backends.fabric_connect import FabricConnect
 from orchestrator.domain import Board
-from orchestrator.errors import HostKeyError, Unreachable
+from orchestrator.errors import HostKeyError, LoginRefused, Refused, Unreachable
 from orchestrator.simulation import SimulatedFleet
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
@@ -103,7 +103,7 @@ def test_a_pinned_key_that_is_no_key_is_refused(board: Board, pinned: str) -> No
 
 def test_a_login_with_another_key_is_refused(board: Board, tmp_path: Path) -> None:
     keep_key(tmp_path / "other")
-    with pytest.raises(Unreachable, match=WHERE + "the login was refused") as caught:
+    with pytest.raises(LoginRefused, match=WHERE + "the login was refused") as caught:
         open_and_close(replace(board, identity_file=str(tmp_path / "other")))
     assert "identity_file" in caught.value.hint
 
@@ -116,7 +116,7 @@ def test_a_broken_known_hosts_is_named(board: Board, tmp_path: Path) -> None:
 
 
 def test_a_key_file_that_is_missing_is_named(board: Board, tmp_path: Path) -> None:
-    with pytest.raises(Unreachable, match=r"no identity_file .*absent") as caught:
+    with pytest.raises(Refused, match=r"no identity_file .*absent") as caught:
         open_and_close(replace(board, identity_file=str(tmp_path / "absent")))
     assert "identity_file" in caught.value.hint
 

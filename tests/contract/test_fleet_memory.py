@@ -21,7 +21,6 @@ from orchestrator.domain import (
     Pairing,
     RunRecord,
     Sighting,
-    Step,
     Verdict,
 )
 from orchestrator.seams import Ledger
@@ -30,7 +29,7 @@ BACKENDS: dict[str, Callable[[Path], SqlLedger]] = {
     "sqlite": lambda path: SqlLedger(f"sqlite:///{path / 'orch.db'}"),
 }
 #: The tables that the third schema brought.
-NEW_TABLES = ("plans", "steps", "healths", "sightings", "compatibility")
+NEW_TABLES = ("plans", "healths", "sightings", "compatibility")
 FACT = CompatibilityFact(
     Pairing("5.2", "V3.6.2", None, "a" * 64, simulated=False), "rel-1", "b1", "REJECTED", "t1"
 )
@@ -66,19 +65,6 @@ def test_a_plan_comes_back_and_a_second_one_replaces_it(ledger: Ledger) -> None:
 
     assert ledger.plan("r1") == {}
     assert ledger.plan("r2") is None
-
-
-def test_steps_come_back_in_the_order_they_were_written_in(ledger: Ledger) -> None:
-    for run, board, step in (("r1", "b2", "LEASED"), ("r2", "b1", "X"), ("r1", "b1", "DONE")):
-        ledger.record_step(run, board, step, "2025-01-01", {"token": 7})
-    ledger.record_step("r1", "b2", "LEASED", "2025-01-02", {})
-
-    assert ledger.steps("r1") == [
-        Step("b2", "LEASED", "2025-01-01", {"token": 7}),
-        Step("b1", "DONE", "2025-01-01", {"token": 7}),
-        Step("b2", "LEASED", "2025-01-02", {}),
-    ]
-    assert ledger.steps("r3") == []
 
 
 def test_the_last_health_of_each_board_is_kept(ledger: Ledger) -> None:
@@ -206,14 +192,14 @@ def test_an_older_ledger_gets_the_tables_and_keeps_what_it_holds(
         database.execute("UPDATE schema_version SET version = ?", (version,))
     database.close()
 
-    for step in ("FIRST", "SECOND"):
+    for plan in ("FIRST", "SECOND"):
         opened = SqlLedger(url)
-        opened.record_step("r1", "b1", step, "t", {})
+        opened.record_plan(plan, {"a": plan})
         opened.record_compatibility(FACT)
         assert opened.outcomes("r1") == [outcome("b1")]
         opened.close()
 
     opened = SqlLedger(url)
-    assert [one.step for one in opened.steps("r1")] == ["FIRST", "SECOND"]
+    assert opened.plan("FIRST") == {"a": "FIRST"}
     assert opened.compatibility("5.2") == [replace(FACT, count=2)]
     opened.close()

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.backends.fabric_connect import FabricConnect, environment_secret
 from orchestrator.domain import Board
-from orchestrator.errors import ConfigError, Refused, Unreachable
+from orchestrator.errors import ConfigError, LoginRefused, Refused
 
 WORD, WRONG, SOURCE = "s3cr3t", "wr0ng", "env:BOARD_PASSWORD"
 
@@ -87,7 +87,7 @@ def test_a_password_opens_a_board(board: Board) -> None:
 
 @pytest.mark.usefixtures("ssh_home")
 def test_a_wrong_password_is_refused_and_not_shown(board: Board) -> None:
-    with pytest.raises(Unreachable, match="the password was not accepted") as caught:
+    with pytest.raises(LoginRefused, match="the password was not accepted") as caught:
         open_and_close(board, BOARD_PASSWORD=WRONG)
     assert SOURCE in caught.value.hint
     shown = [repr(caught.value), caught.value.hint, repr(caught.value.__cause__), repr(board)]
@@ -96,7 +96,7 @@ def test_a_wrong_password_is_refused_and_not_shown(board: Board) -> None:
 
 @pytest.mark.usefixtures("ssh_home")
 def test_without_a_password_the_board_says_what_it_takes(board: Board) -> None:
-    with pytest.raises(Unreachable, match="login was refused"):
+    with pytest.raises(LoginRefused, match="login was refused"):
         open_and_close(replace(board, password=None))
 
 

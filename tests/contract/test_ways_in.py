@@ -18,7 +18,7 @@ import pytest
 from orchestrator.backends.fabric_connect import FabricConnect
 from orchestrator.backends.known_hosts import remember
 from orchestrator.domain import Board
-from orchestrator.errors import HostKeyError, Refused, Unreachable
+from orchestrator.errors import HostKeyError, LoginRefused, Refused, Unreachable
 
 if TYPE_CHECKING:
     from tests.contract.conftest import Server, Servers
@@ -223,7 +223,7 @@ def test_an_encrypted_key_file_is_named_until_the_agent_has_it(
     subprocess.run(lock, check=True, timeout=20, stdout=subprocess.DEVNULL)
     board = server.board(identity_file=str(copy))
 
-    with pytest.raises(Unreachable, match=rf"login was refused.*{copy} is encrypted") as caught:
+    with pytest.raises(LoginRefused, match=rf"login was refused.*{copy} is encrypted") as caught:
         open_and_close(board)
     assert caught.value.hint == f"load it into ssh-agent: ssh-add {copy}"
 
@@ -239,7 +239,7 @@ def test_a_key_that_is_not_taken_is_counted(
     server: Server, ssh_home: Path, make_key: Callable[..., Path]
 ) -> None:
     other = make_key(ssh_home / "other", "rsa")
-    with pytest.raises(Unreachable, match="login was refused: 1 key tried") as caught:
+    with pytest.raises(LoginRefused, match="login was refused: 1 key tried") as caught:
         open_and_close(server.board(identity_file=str(other)))
     assert "identity_file" in caught.value.hint
 
@@ -247,7 +247,7 @@ def test_a_key_that_is_not_taken_is_counted(
 def test_a_file_that_is_no_key_is_named(server: Server, ssh_home: Path) -> None:
     rubbish = ssh_home / "rubbish"
     rubbish.write_text("not a key")
-    with pytest.raises(Unreachable, match=rf"0 keys tried; {rubbish} was not read"):
+    with pytest.raises(LoginRefused, match=rf"0 keys tried; {rubbish} was not read"):
         open_and_close(server.board(identity_file=str(rubbish)))
 
 

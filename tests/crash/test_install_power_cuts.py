@@ -18,6 +18,7 @@ from board_agent.answer import answer
 from board_agent.protocol import token_name
 
 if TYPE_CHECKING:
+    from tests.conftest import Proof
     from tests.crash.conftest import Disk, Moment, Tools
 
 pytestmark = pytest.mark.slow
@@ -146,13 +147,13 @@ def bench(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         yield Bench(Path(folder), tools, monkeypatch)
 
 
-def test_a_cut_leaves_the_old_packages_or_the_new_ones(bench: Bench) -> None:
+def test_a_cut_leaves_the_old_packages_or_the_new_ones(bench: Bench, proof: Proof) -> None:
     disk = bench.record(lambda _patch: None)
 
     torn = list(bench.torn(disk))
 
     points = 2 * disk.steps
-    print(f"\ncut points = {points}, disks booted = {bench.variants}, torn = {len(torn)}")  # noqa: T201 - the figure
+    proof(f"cut points = {points}, disks booted = {bench.variants}, torn = {len(torn)}")
     assert torn[:3] == []
     assert points > 100
 

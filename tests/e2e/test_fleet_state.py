@@ -89,9 +89,11 @@ def test_a_lease_is_seen_and_broken_only_when_one_says_so(place: Place) -> None:
     assert (code, "ann@elsewhere/run-7" in said, "left as it is" in said) == (1, True, True)
     assert place.owner() == "ann@elsewhere/run-7"
 
-    code, said = place.orch("unlock", "sim-01", "--yes")
+    code, said = place.orch("unlock", "sim-01", "--yes", "--json")
     assert code == 0, said
-    assert "sim-01: free; it was held by ann@elsewhere/run-7" in said
+    freed = json.loads(said)
+    assert (freed["board"], freed["freed"]) == ("sim-01", True)
+    assert freed["holder"]["owner"] == "ann@elsewhere/run-7"
     assert place.owner() is None
 
 

@@ -159,7 +159,7 @@ def test_a_run_cut_off_by_kill_9_goes_on_and_visits_nobody_twice(host: Host) -> 
         # The canary is done and the next board is at work when the second worker registers.
         seen: set[Path] = set()
         end = time.monotonic() + 240
-        while len({path.parts[-4] for path in seen}) < 2:
+        while len({path.parts[-5] for path in seen}) < 2:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < end
             seen |= set(host.boards.glob("boards/*/root/.orch/results/*-benchmark.pid"))
@@ -198,10 +198,11 @@ def _benchmark(host: Host, board: str, run_id: str) -> Path:
 
 
 def test_a_paused_rollout_ends_after_a_wave(host: Host) -> None:
-    code, out, _ = host.orch(
+    code, out, err = host.orch(
         "deploy", "--fleet", "waves", "--iterations", "30", "--pause", "--json"
     )
     paused = json.loads(out)
+    assert f"to go on: orch deploy --resume {paused['run']['run_id']}" in err
 
     assert code == 0
     assert sorted(outcomes(paused)) == ["b-02"]
@@ -226,7 +227,6 @@ def test_an_orch_that_was_stopped_changes_nothing_after_it_was_replaced(
             time.sleep(0.02)
         zombie.send_signal(signal.SIGSTOP)
         locks = json.loads(other.orch("fleet", "locks", "--fleet", "first", "--json")[1])
-        held = other.orch("deploy", "--fleet", "first", "--iterations", "30", "--json")
         freed = other.orch("fleet", "unlock", "b-01", "--yes")
         code, report = other.deploy(fleet="first")
         zombie.send_signal(signal.SIGCONT)
@@ -236,7 +236,6 @@ def test_an_orch_that_was_stopped_changes_nothing_after_it_was_replaced(
         zombie.communicate()
 
     assert "/" in json.dumps(locks)
-    assert (held[0], outcomes(json.loads(held[1]))["b-01"]["error_code"]) == (1, "LEASED")
     assert freed[0] == 0, freed[2]
     assert code == 0
     assert len(outcomes(report)["b-01"]["measurement"]["samples_ns"]) == 30

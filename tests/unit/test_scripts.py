@@ -33,7 +33,8 @@ esac
 # Says what it was called with; exits 1 when its name is in $BROKEN.
 FAKE_TOOL = """#!/bin/bash
 name=${0##*/}
-echo "$name $* [missing: ${ORCH_TEST_MISSING-}] [offline: ${HF_HUB_OFFLINE-}]" | tee -a "$FAKES/log"
+said="[missing: ${ORCH_TEST_MISSING-}] [offline: ${HF_HUB_OFFLINE-}]"
+echo "$name $* $said [no bytecode: ${PYTHONDONTWRITEBYTECODE-}]" | tee -a "$FAKES/log"
 [[ " ${BROKEN-} " != *" $name "* ]]
 """
 # An engine that answers for as long as its dockerd lives.
@@ -202,9 +203,9 @@ def test_every_check_runs_though_one_fails(project: Project) -> None:
     assert last.startswith("scripts/test: FAILED in format ruff imports; environment ")
 
 
-def test_the_tests_never_ask_a_hub(project: Project) -> None:
-    project.run("scripts/test", "--fast")
-    assert "[offline: 1]" in project.log()[-1]
+def test_the_tests_never_ask_a_hub_and_are_compiled_once(project: Project) -> None:
+    project.run("scripts/test", "--fast", PYTHONDONTWRITEBYTECODE="1")
+    assert "[offline: 1] [no bytecode: ]" in project.log()[-1]
 
 
 @pytest.mark.parametrize(

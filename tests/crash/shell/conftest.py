@@ -7,7 +7,6 @@ the agent at it. What is written down is played to the same model of a disk as i
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import signal
 import subprocess
@@ -24,45 +23,13 @@ from orchestrator.domain import Json
 from orchestrator.shell.frame import Entry, read_frame
 from orchestrator.shell.replies import failure
 from orchestrator.shell.requests import request_lines
+from tests.crash.shell.played import play, put
+from tests.crash.shell.programs import furnish
 
 if TYPE_CHECKING:
     from containers.board_sim.platter import Tree
     from tests.crash.conftest import Disk
 
-MUTATING = ("cp", "dd", "ln", "mkdir", "mv", "rm", "sync")
-PLAIN = (
-    "cat",
-    "date",
-    "grep",
-    "gzip",
-    "head",
-    "ls",
-    "readlink",
-    "sh",
-    "sha256sum",
-    "sleep",
-    "tail",
-    "uname",
-)
-#: A step: written down before it is made, with what it leaves; the agent is killed where it says.
-SHIM = """#!{sh}
-read -r n <"$CUTS/n"
-n=$((n + 1))
-echo "$n" >"$CUTS/n"
-if [ "$n $CUT" = "$AT before" ]; then kill -9 0; fi
-step=$CUTS/step.$n
-for word in "$PWD" {tool} "$@"; do printf '%s\\n' "$word"; done >"$step.argv"
-if [ {tool} = rm ]; then {find} "$PWD/$2" -depth 2>/dev/null >"$step.tree"; fi
-{real} "$@"
-rc=$?
-case {tool} in
-dd) {cat} "${{1#of=}}" >"$step.data" ;;
-cp) {cat} "$2" >"$step.data" ;;
-esac
-echo "$rc" >"$step.rc"
-if [ "$n $CUT" = "$AT after" ]; then kill -9 0; fi
-exit "$rc"
-"""
 RELEASES = {
     "r1": {"model": b"one " * 8, "sidecar": b"{}"},
     "r2": {"model": b"two " * 8, "sidecar": b"{}"},
@@ -197,64 +164,6 @@ class Bench:
         return sizes | {"encoding": encoding, "payload": digest(payload)}
 
 
-def put(disk: Disk, path: Path, data: bytes) -> None:
-    folder, name = disk.at(path)
-    number = disk.platter.now()[folder].get(name)
-    if number is None:
-        number = disk.platter.new()
-        disk.platter.pending.append([(folder, name, number)])
-        disk.platter.written[number] = b""
-        disk.note(f"create {path.name}")
-    disk.platter.written[number] = data
-    disk.note(f"write {path.name}")
-
-
-def play(disk: Disk, cuts: Path, made: int, skip: frozenset[str]) -> None:
-    """Do to the model what the programs did to the disk, step by step."""
-    for n in range(1, made + 1):
-        argv = cuts / f"step.{n}.argv"
-        done = cuts / f"step.{n}.rc"
-        if not done.exists() or done.read_text().strip() != "0":
-            continue
-        place, tool, *words = argv.read_text().splitlines()
-        plain = [word.removeprefix("of=") for word in words if word[0] != "-"]
-        paths = [Path(os.path.normpath(Path(place, word))) for word in plain]
-        step(disk, tool, paths, words, cuts / f"step.{n}", skip)
-        disk.steps += 1
-        disk.note(" ".join([tool, *words]))
-
-
-def step(
-    disk: Disk, tool: str, paths: list[Path], words: list[str], kept: Path, skip: frozenset[str]
-) -> None:
-    match tool:
-        case "mkdir":
-            disk._mkdir(paths[0], None)
-        case "mv":
-            target = paths[1] / paths[0].name if words[-1].endswith("/") else paths[1]
-            disk._replace(paths[0], target, None)
-        case "ln":  # -s target link
-            disk._symlink(paths[1], words[1], None)
-        case "rm":
-            for line in kept.with_name(kept.name + ".tree").read_text().splitlines():
-                disk._unlink(Path(os.path.normpath(line)), None)
-        case "cp":
-            put(disk, paths[1], kept.with_name(kept.name + ".data").read_bytes())
-        case "dd":
-            put(disk, paths[0], kept.with_name(kept.name + ".data").read_bytes())
-        case "sync":
-            sync(disk, paths[0], skip)
-
-
-def sync(disk: Disk, path: Path, skip: frozenset[str]) -> None:
-    platter = disk.platter
-    number = platter.find(path.relative_to(disk.root))
-    if number in platter.names and "folders" not in skip:
-        platter.sync_names(number)
-    elif number in platter.written and "files" not in skip:
-        platter.synced[number] = platter.written[number]
-
-
 def now(home: Path) -> Tree:
     """What lies below a folder."""
     return {
@@ -269,40 +178,8 @@ def now(home: Path) -> Tree:
     }
 
 
-def furnish(folder: Path, shell: str) -> None:
-    """Give a board its programs in bin/, and those with shims in shims/."""
-    for place in ("bin", "shims"):
-        (folder / place).mkdir(parents=True)
-    for tool in (*PLAIN, *MUTATING):
-        (folder / "bin" / tool).symlink_to(program(shell, tool))
-        (folder / "shims" / tool).symlink_to(program(shell, tool))
-    for tool in MUTATING:
-        real = f"{program(shell, tool)} {tool}" if shell == "busybox" else program(shell, tool)
-        shim = folder / "shims" / tool
-        shim.unlink()
-        text = SHIM.format(
-            sh=shutil.which("dash"),
-            tool=tool,
-            real=real,
-            find=shutil.which("find"),
-            cat="/bin/cat",
-        )
-        shim.write_text(text)
-        shim.chmod(0o755)
-
-
-def program(shell: str, tool: str) -> str:
-    name = "busybox" if shell == "busybox" else {"sh": "dash"}.get(tool, tool)
-    found = shutil.which(name)
-    if found is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"there is no {name} on this machine")
-        pytest.skip(f"there is no {name} on this machine")
-    return found
-
-
 class ShellTools(NamedTuple):
-    """What the tests here share; they cannot import it."""
+    """What the tests here share."""
 
     bench: type[Bench] = Bench
     furnish: Callable[[Path, str], None] = furnish

@@ -14,6 +14,7 @@ from orchestrator.shell.agent import load_shell_agent
 
 if TYPE_CHECKING:
     from containers.board_sim.platter import Tree
+    from tests.conftest import Proof
     from tests.crash.conftest import Disk, Moment, Tools
     from tests.crash.shell.conftest import Bench, ShellTools
 
@@ -106,7 +107,7 @@ def test_what_is_written_down_is_what_the_shell_did(cuts: Cuts) -> None:
 
 
 @pytest.mark.slow
-def test_no_cut_leaves_anything_but_a_whole_release_by_shell(cuts: Cuts) -> None:
+def test_no_cut_leaves_anything_but_a_whole_release_by_shell(cuts: Cuts, proof: Proof) -> None:
     bench = cuts.night()
     assert bench.disk is not None
 
@@ -114,7 +115,7 @@ def test_no_cut_leaves_anything_but_a_whole_release_by_shell(cuts: Cuts) -> None
 
     points = 2 * bench.disk.steps  # before and after each; the one after is the one before the next
     told = f"sh: cut points = {points}, disks = {cuts.variants}, torn = {len(torn)}"
-    print(f"\n{told}")  # noqa: T201 - the proof is to be seen
+    proof(told)
     assert torn[:3] == []
     assert points > 300
     assert cuts.variants > points
@@ -127,7 +128,7 @@ def test_no_cut_leaves_anything_but_a_whole_release_by_shell(cuts: Cuts) -> None
     indirect=["cuts"],
 )
 def test_a_killed_shell_leaves_a_whole_release_and_the_next_deploy_converges(
-    cuts: Cuts, where: str
+    cuts: Cuts, where: str, proof: Proof
 ) -> None:
     disk = cuts.tools.disk(cuts.folder / "home")
     first = cuts.bench(disk.root, disk)
@@ -150,7 +151,7 @@ def test_a_killed_shell_leaves_a_whole_release_and_the_next_deploy_converges(
         torn += found + list(cuts.torn(disk.moments[-1:], boots=1))
 
     told = f"sh: killed {where} {total - 1} steps, disks = {cuts.variants}, torn = {len(torn)}"
-    print(f"\n{told}")  # noqa: T201 - the proof is to be seen
+    proof(told)
     assert torn[:3] == []
     assert total > 40
 

@@ -9,7 +9,7 @@ import pytest
 from board_agent.results import Process, process
 
 if TYPE_CHECKING:
-    from tests.unit.board_agent.conftest import Board
+    from tests.unit.board_agent.board import Board
 
 pytestmark = pytest.mark.slow
 
@@ -89,6 +89,23 @@ def test_who_takes_the_board_over_ends_the_work_of_who_is_gone(
     assert not (board.work / "results/x.json").exists()
     board.script()
     assert board.result("benchmark", token=follower, **BENCHMARK)
+
+
+@pytest.mark.parametrize("op", ["release", "break"])
+def test_a_board_that_is_given_back_runs_nothing(
+    board: Board, token: int, until: Until, op: str
+) -> None:
+    board.script(at_run="wait")
+    waiter = board.start("benchmark", token=token, **BENCHMARK)
+    until(lambda: board.noted("runs"))
+    worker = running(board)
+
+    board.result("lease", op=op, token=token)
+
+    assert not worker.alive()
+    assert board.finish(waiter)["error"]["code"] == "STALE_TOKEN"
+    board.script()
+    assert board.result("benchmark", token=acquire(board, ME), **BENCHMARK)
 
 
 def test_who_comes_back_to_its_own_lease_joins_its_own_work(

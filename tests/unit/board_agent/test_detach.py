@@ -12,7 +12,7 @@ from board_agent import detach
 from board_agent.results import Process, Registered, Results, now_ns, process
 
 if TYPE_CHECKING:
-    from tests.unit.board_agent.conftest import Board
+    from tests.unit.board_agent.board import Board
 
 Until = Callable[[Callable[[], object]], None]
 

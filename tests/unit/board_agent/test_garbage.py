@@ -10,7 +10,7 @@ from board_agent import protocol
 from board_agent.results import Registered, Results, now_ns, process
 
 if TYPE_CHECKING:
-    from tests.unit.board_agent.conftest import Board
+    from tests.unit.board_agent.board import Board
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from board_agent.request import Claim
 from board_agent.store import Store
 
 if TYPE_CHECKING:
-    from tests.unit.board_agent.conftest import Board
+    from tests.unit.board_agent.board import Board
 
 ME, OTHER = {"owner": "me", "ttl_s": 60}, {"owner": "other", "ttl_s": 60}
 HASH = "0" * 64
@@ -54,7 +54,7 @@ def pass_time(board: Board, uptime_s: float) -> None:
 
 @pytest.fixture(autouse=True)
 def _just_booted(board: Board) -> None:
-    board.near = True
+    board.near, board.held = True, False
     pass_time(board, 10.0)
     board.write_fact("proc/sys/kernel/random/boot_id", "first-boot\n")
 
@@ -195,11 +195,11 @@ def test_every_kind_either_reads_or_is_fenced() -> None:
 def taken_over(new_board: Callable[[], Board]) -> Board:
     """A board with two releases, whose first holder was silent for too long and has a follower."""
     board = new_board()
-    board.near = True
+    board.near, board.held = True, False
     pass_time(board, 10.0)
-    board.deploy()
-    board.deploy("r2")
     assert acquire(board, ME) == 1
+    board.deploy(token=1)
+    board.deploy("r2", token=1)
     pass_time(board, 100.0)
     assert acquire(board, OTHER) == 2
     return board
@@ -292,3 +292,15 @@ def test_many_who_want_the_board_are_never_two_at_it(contended: Path, seed: int)
     done = [int(line) for line in (contended / "log").read_text().splitlines()]
     assert done == sorted(done)  # once a larger token has done something, no smaller one does
     assert len(set(done)) > 3
+
+
+def test_what_somebody_left_beside_the_leases_is_no_obstacle(board: Board) -> None:
+    folder = board.work / "lease"
+    for name in ("notes", "9" * 23):
+        (folder / name).mkdir(parents=True)
+    (folder / "00000000000000000099").touch()
+
+    token = acquire(board, ME)
+
+    assert token == 100
+    assert board.result("lease", op="renew", token=token, **ME)["lease"] == {"token": 100}

@@ -13,7 +13,7 @@ import board_agent
 pytestmark = pytest.mark.slow
 
 if TYPE_CHECKING:
-    from tests.unit.board_agent.conftest import Board
+    from tests.unit.board_agent.board import Board
 
 SOURCES = sorted(Path(board_agent.__file__).parent.glob("*.py"))
 SHOW_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
@@ -40,7 +40,7 @@ def old_board(request: pytest.FixtureRequest, board: Board) -> Board:
     path = interpreter(request.param)
     if path is None:
         pytest.skip(f"there is no Python {request.param} on PATH or under pyenv")
-    board.python = path
+    board.python, board.near = path, False
     board.environment["PYTHONWARNINGS"] = "error"
     return board
 

@@ -9,7 +9,7 @@ from board_agent import protocol, request
 from board_agent.errors import AgentError
 
 if TYPE_CHECKING:
-    from tests.unit.board_agent.conftest import Board
+    from tests.unit.board_agent.board import Board
 
 HASH = "0" * 64
 FILE = {"sha256": HASH, "size_bytes": 1}
@@ -66,11 +66,9 @@ def test_a_request_has_a_largest_size() -> None:
     ],
 )
 def test_every_field_is_checked(board: Board, fields: dict[str, Any]) -> None:
-    message = {"version": 2, "work_dir": ".orch", "blobs": []} | fields
+    board.held = False
 
-    reply = board.raw(json.dumps(message).encode())
-
-    assert reply["error"]["code"] == "BAD_REQUEST", reply
+    assert board.error(**{"blobs": []} | fields)["code"] == "BAD_REQUEST"
     assert not board.work.exists()
 
 
@@ -115,6 +113,7 @@ BENCHMARK: dict[str, Any] = {
 )
 def test_every_field_of_work_is_checked(board: Board, change: dict[str, Any]) -> None:
     board.deploy()
+    board.apart = frozenset()  # nothing is started
     fields = BENCHMARK | change
     kind = fields.pop("kind", "benchmark")
 
@@ -123,6 +122,7 @@ def test_every_field_of_work_is_checked(board: Board, change: dict[str, Any]) ->
 
 
 def test_a_model_without_a_sound_sidecar_is_refused(board: Board) -> None:
+    board.apart = frozenset()
     for release_id, sidecar in (("r1", b"{"), ("r2", b"[]"), ("r3", b'{"inputs": [{"name": 1}]}')):
         manifest = board.manifest(model__axmodel=b"m", model__json=sidecar)
         board.result("activate", release_id=release_id, manifest=manifest)

@@ -8,7 +8,7 @@ import pytest
 from board_agent.results import KEPT_FILES, Process, Registered, Results, now_ns, process
 
 if TYPE_CHECKING:
-    from tests.unit.board_agent.conftest import Board
+    from tests.unit.board_agent.board import Board
 
 BENCHMARK: dict[str, Any] = {
     "run_id": "x",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.unit.board_agent.conftest import Board
+    from tests.unit.board_agent.board import Board
 
 IMAGE = bytes(range(18))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.unit.board_agent.conftest import Board
+    from tests.unit.board_agent.board import Board
 
 #: Ends the process where a blob would get its name, as a power cut would.
 CRASH = """
@@ -38,7 +38,7 @@ def test_activating_makes_blobs_of_parts_and_switches(board: Board) -> None:
     assert result == {"current": "r1", "previous": None, "switched": True}
     digest = manifest["files"]["model.axmodel"]["sha256"]
     assert (board.work / "blobs" / digest).read_bytes() == b"one"
-    assert names(board.work / "incoming") == set()
+    assert names(board.incoming) == set()
     assert json.loads((board.work / "current/manifest.json").read_text()) == manifest
     assert (board.work / "current").readlink() == Path("releases/r1")
 
@@ -80,7 +80,7 @@ def test_a_torn_manifest_is_written_again(board: Board) -> None:
 def test_a_part_that_is_not_what_was_sent_is_removed(board: Board) -> None:
     manifest = board.manifest(a=b"good")
     digest = manifest["files"]["a"]["sha256"]
-    part = board.work / "incoming" / f"{digest}.part"
+    part = board.incoming / f"{digest}.part"
     part.write_bytes(b"evil")
 
     error = board.error("activate", release_id="r1", manifest=manifest)
@@ -95,7 +95,7 @@ def test_a_part_that_is_not_what_was_sent_is_removed(board: Board) -> None:
 def test_a_short_part_is_kept_for_the_rest_of_it(board: Board) -> None:
     manifest = board.manifest(a=b"good")
     digest = manifest["files"]["a"]["sha256"]
-    part = board.work / "incoming" / f"{digest}.part"
+    part = board.incoming / f"{digest}.part"
     part.write_bytes(b"go")
 
     error = board.error("activate", release_id="r1", manifest=manifest)

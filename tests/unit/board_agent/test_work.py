@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 
-if TYPE_CHECKING:
-    from tests.unit.board_agent.conftest import Board
+from tests.unit.board_agent.board import Board
 
+Measured = tuple[Board, dict[str, Any]]
 Decode = Callable[[dict[str, Any]], Any]
 
 IMAGE = bytes(range(18))
@@ -28,13 +28,21 @@ def _deployed(board: Board) -> None:
     board.deploy()
 
 
+@pytest.fixture(scope="module")
+def measured(new_board: Callable[[], Board]) -> Measured:
+    """A board that has measured as run `x`, and the result."""
+    board = new_board()
+    board.deploy()
+    return board, board.result("benchmark", run_id="x", **BENCHMARK)
+
+
 def failed(board: Board, **script: object) -> dict[str, Any]:
     board.script(**script)
     return board.error("benchmark", run_id="x", **BENCHMARK)
 
 
-def test_a_benchmark_gives_raw_times_and_what_the_runtime_said(board: Board) -> None:
-    result = board.result("benchmark", run_id="x", **BENCHMARK)
+def test_a_benchmark_gives_raw_times_and_what_the_runtime_said(measured: Measured) -> None:
+    board, result = measured
 
     assert board.noted("runs") == 1 + 2 + 3
     assert (len(result["warmup_ns"]), len(result["samples_ns"])) == (2, 3)
@@ -56,22 +64,16 @@ def test_a_benchmark_gives_raw_times_and_what_the_runtime_said(board: Board) -> 
     }
 
 
-def test_what_the_runtime_prints_goes_to_the_log(board: Board) -> None:
-    board.result("benchmark", run_id="x", **BENCHMARK)
-
-    log = (board.work / "results/x.log").read_text()
+def test_what_the_runtime_prints_goes_to_the_log(measured: Measured) -> None:
+    log = (measured[0].work / "results/x.log").read_text()
     assert "a C library says" in log
 
 
-@pytest.mark.parametrize("script", [{}, {"run": ["RuntimeError", "Failed to run model."]}])
-def test_the_session_is_closed_before_the_process_ends(
-    board: Board, script: dict[str, Any]
-) -> None:
-    board.script(**script)
+def test_the_session_is_closed_before_the_process_ends(measured: Measured, board: Board) -> None:
+    failed(board, run=["RuntimeError", "Failed to run model."])
 
-    board.ask("benchmark", run_id="x", **BENCHMARK)
-
-    assert "Exception ignored" not in (board.work / "results/x.log").read_text()
+    for one in (measured[0], board):
+        assert "Exception ignored" not in (one.work / "results/x.log").read_text()
 
 
 def test_the_vendors_own_package_folder_is_used(board: Board) -> None:
@@ -93,7 +95,7 @@ def test_a_model_of_several_inputs_is_measured_with_zeros(board: Board) -> None:
 def test_a_benchmark_may_be_given_an_input(board: Board) -> None:
     board.result("benchmark", run_id="x", input=board.send(IMAGE), **BENCHMARK)
 
-    assert not list((board.work / "incoming").iterdir())
+    assert not list(board.incoming.iterdir())
 
 
 def test_an_inference_gives_every_output_by_name_in_the_order_of_the_inputs(
@@ -115,7 +117,7 @@ def test_an_inference_gives_every_output_by_name_in_the_order_of_the_inputs(
 
 def test_an_input_that_was_damaged_on_its_way_is_refused(board: Board) -> None:
     digest = board.send(IMAGE)
-    (board.work / "incoming" / f"{digest}.part").write_bytes(b"x")
+    (board.incoming / f"{digest}.part").write_bytes(b"x")
 
     for _ in range(2):  # first it is damaged, then it is not there
         error = board.error(
@@ -240,8 +242,8 @@ def test_a_broken_library_is_noted_and_does_not_stop_the_rest(board: Board) -> N
     assert "libax_sys.so: not loaded" in (board.work / "results/x.log").read_text()
 
 
-def test_the_answer_is_on_the_board_before_it_is_sent(board: Board) -> None:
-    result = board.result("benchmark", run_id="x", **BENCHMARK)
+def test_the_answer_is_on_the_board_before_it_is_sent(measured: Measured) -> None:
+    board, result = measured
 
     stored = json.loads((board.work / "results/x.json").read_text())
     assert stored["reply"]["result"] == result

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import os
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from board_agent import protocol
 from orchestrator.agent import Agent, load_agent
-from orchestrator.domain import Artifact, Board, CommandResult, Json, Recipe, Release, Target
+from orchestrator.domain import Artifact, Board, Json, Recipe, Release, Target
 from orchestrator.recipe import load_recipe
+from tests.unit.orchestrator.stand_ins import LocalBoard, ScriptedBoard
 
 RECIPE = """
 checkpoint: {source: somewhere}
@@ -48,68 +44,6 @@ def recipe(tmp_path: Path) -> Recipe:
     return load_recipe(str(path))
 
 
-@dataclass(frozen=True)
-class LocalBoard:
-    """A board's login on this machine: commands run in `home`, its fact files lie in `root`.
-
-    `spoils` is written over the beginning of every file that arrives, and added to the program
-    of an agent that does.
-    """
-
-    home: Path
-    root: Path
-    spoils: bytes = b""
-
-    def run(
-        self,
-        argv: Sequence[str],
-        stdin: bytes = b"",
-        *,
-        deadline_s: float,
-        limit_bytes: int = 1 << 30,
-    ) -> CommandResult:
-        environment = {"HOME": str(self.home), "PATH": os.environ["PATH"]}
-        if argv[0] == "python3":
-            stdin += self.spoils
-        done = subprocess.run(
-            argv,
-            input=stdin,
-            capture_output=True,
-            cwd=self.home,
-            timeout=deadline_s,
-            env=environment | {"ORCH_SYSROOT": str(self.root)},
-            check=False,
-        )
-        assert len(done.stdout) <= limit_bytes
-        return CommandResult(done.returncode, done.stdout, done.stderr)
-
-    def put(self, blob: Path, path: str, offset: int = 0, *, deadline_s: float) -> int:
-        assert deadline_s > 0
-        rest = blob.read_bytes()[offset:]
-        with (self.home / path).open("r+b" if offset else "wb") as stream:
-            stream.seek(offset)
-            stream.write(rest)
-            stream.seek(0)
-            stream.write(self.spoils)
-        return len(rest)
-
-    def get(self, path: str, limit_bytes: int, *, deadline_s: float) -> bytes:
-        assert deadline_s > 0
-        return (self.home / path).read_bytes()[:limit_bytes]
-
-    def hold(
-        self,
-        argv: Sequence[str],
-        stdin: bytes = b"",
-        *,
-        until: Callable[[bytes], bool],
-        deadline_s: float,
-    ) -> AbstractContextManager[bytes]:
-        said = self.run(argv, stdin, deadline_s=deadline_s).stdout
-        assert until(said)
-        return nullcontext(said)
-
-
 @pytest.fixture
 def local_board(tmp_path: Path) -> LocalBoard:
     found = LocalBoard(tmp_path / "home", tmp_path / "root")
@@ -118,52 +52,6 @@ def local_board(tmp_path: Path) -> LocalBoard:
         (found.root / name).parent.mkdir(parents=True, exist_ok=True)
         (found.root / name).write_text(text)
     return found
-
-
-@dataclass
-class ScriptedBoard:
-    """A board whose agent is there and gives these replies, by kind; keeps what it was asked."""
-
-    replies: Mapping[str, dict[str, Json]]
-    asked: list[dict[str, Json]] = field(default_factory=list)
-    sent: dict[str, bytes] = field(default_factory=dict)
-
-    def run(
-        self,
-        argv: Sequence[str],
-        stdin: bytes = b"",
-        *,
-        deadline_s: float,
-        limit_bytes: int = 1 << 30,
-    ) -> CommandResult:
-        assert argv
-        assert deadline_s > 0
-        request = json.loads(stdin)
-        self.asked.append(request)
-        answer = protocol.pack(self.replies[request["kind"]])
-        assert len(answer) <= limit_bytes
-        return CommandResult(0, b"Welcome\n" + answer, b"")
-
-    def put(self, blob: Path, path: str, offset: int = 0, *, deadline_s: float) -> int:
-        assert deadline_s > 0
-        self.sent[path] = blob.read_bytes()[offset:]
-        return len(self.sent[path])
-
-    def get(self, path: str, limit_bytes: int, *, deadline_s: float) -> bytes:
-        assert deadline_s > 0
-        return self.sent[path][:limit_bytes]
-
-    def hold(
-        self,
-        argv: Sequence[str],
-        stdin: bytes = b"",
-        *,
-        until: Callable[[bytes], bool],
-        deadline_s: float,
-    ) -> AbstractContextManager[bytes]:
-        said = self.run(argv, stdin, deadline_s=deadline_s).stdout
-        assert until(said)
-        return nullcontext(said)
 
 
 @pytest.fixture

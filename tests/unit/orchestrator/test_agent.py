@@ -39,6 +39,7 @@ def test_a_request_has_version_kind_and_work_dir(
 
 
 def test_the_agent_is_sent_once_and_then_found(local_board: Any, agent_of: AgentOf) -> None:
+    local_board = replace(local_board, apart=True)
     first = agent_of(local_board)
     assert first.ask("probe", {"blobs": []})["current"] is None
     assert first.uploaded
@@ -55,6 +56,7 @@ def test_the_agent_is_sent_once_and_then_found(local_board: Any, agent_of: Agent
 def test_a_part_of_an_agent_left_by_a_cut_line_is_no_obstacle(
     local_board: Any, agent_of: AgentOf
 ) -> None:
+    local_board = replace(local_board, apart=True)
     folder = local_board.home / ".orch" / "agent"
     folder.mkdir(parents=True)
     (folder / f"{load_agent().sha256}.pyz.1.part").write_bytes(b"x" * 1_000_000)
@@ -63,7 +65,7 @@ def test_a_part_of_an_agent_left_by_a_cut_line_is_no_obstacle(
 
 
 def test_an_agent_that_arrives_damaged_is_not_run(local_board: Any, agent_of: AgentOf) -> None:
-    damaging = replace(local_board, spoils=b"#")
+    damaging = replace(local_board, spoils=b"#", apart=True)
 
     with pytest.raises(BoardError, match="b1: bringing the agent there failed: arrived as "):
         agent_of(damaging).ask("probe", {"blobs": []})

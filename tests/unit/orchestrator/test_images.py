@@ -90,14 +90,18 @@ def test_a_change_in_any_file_that_draws_changes_the_fingerprint(tmp_path: Path)
     shutil.copytree(Path(orchestrator.__file__).parent, package)
     # The current folder comes first on the path of `python -c`: the copy is what is imported.
     program = (
-        "from orchestrator.images import fingerprint; from orchestrator.domain import ImageSource;"
-        "print(fingerprint(ImageSource(None, 'street-scenes', 7, 2), 'calibration'))"
+        "import sys; from orchestrator.images import fingerprint;"
+        "from orchestrator.domain import ImageSource\n"
+        "for name in sys.argv[1:]:\n"
+        "    with open(name, 'a') as stream: stream.write('# changed\\n')\n"
+        "    print(fingerprint(ImageSource(None, 'street-scenes', 7, 2), 'calibration'))"
     )
-    seen = set()
-    for name in ("street_scenes", "street_plan", "street_life", "drawing"):
-        with (package / "recipes" / f"{name}.py").open("a") as stream:
-            stream.write("# changed\n")
-        seen.add(subprocess.check_output([sys.executable, "-c", program], cwd=tmp_path))
+    names = [
+        str(package / "recipes" / f"{name}.py")
+        for name in ("street_scenes", "street_plan", "street_life", "drawing")
+    ]
+    argv = [sys.executable, "-c", program, *names]
+    seen = set(subprocess.check_output(argv, cwd=tmp_path).split())
 
     assert len(seen) == 4
 

@@ -16,7 +16,15 @@ from orchestrator.domain import (
     RunRecord,
 )
 from orchestrator.latency import judge
-from orchestrator.table import COLUMNS, accuracy_rows, shown, summarise_run, table_row, verdict_text
+from orchestrator.table import (
+    COLUMNS,
+    accuracy_rows,
+    outcome_in_one_line,
+    shown,
+    summarise_run,
+    table_row,
+    verdict_text,
+)
 
 RUN = RunRecord(
     "r", "deploy", "f", "small", "t", None, None, {"pulsar2": "5.2", "target": "AX650/NPU3"}
@@ -111,6 +119,31 @@ def test_a_simulated_board_never_looks_like_a_genuine_one() -> None:
     assert verdict_text(outcome(simulated=True)).startswith("simulated")
     assert "simulated" in summarise_run([outcome(simulated=True)], NO_GATES).sentence
     assert "simulated" not in summarise_run([outcome()], NO_GATES).sentence
+
+
+@pytest.mark.parametrize(
+    ("delivery", "said"),
+    [
+        (Delivery("r2", 1_500, False, True, {}), "1,500 bytes uploaded"),
+        (Delivery("r2", 0, False, True, {}), "0 bytes uploaded, switched to r2"),
+        (Delivery("r2", 0, False, False, {}), "0 bytes uploaded, nothing is new"),
+        (
+            Delivery("r2", 0, False, True, {}, site_bytes=9_000),
+            "0 bytes uploaded, 9,000 bytes from its site",
+        ),
+    ],
+)
+def test_how_a_release_came_to_a_board_is_said_in_one_line(delivery: Delivery, said: str) -> None:
+    assert outcome_in_one_line(BoardOutcome("b1", False, {}, delivery)) == said
+
+
+def test_a_board_that_went_back_does_not_look_as_if_it_had_the_release() -> None:
+    measured = outcome(simulated=True)
+    assert measured.delivery is not None
+
+    gone_back = replace(measured, delivery=replace(measured.delivery, undone=("too slow",)))
+
+    assert verdict_text(gone_back) == "simulated, rolled back"
 
 
 def test_the_summary_counts_boards_and_bytes() -> None:

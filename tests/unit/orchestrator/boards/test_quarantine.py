@@ -86,7 +86,8 @@ def test_an_error_of_the_host_is_no_answer() -> None:
 
 
 def test_the_codes_that_count_exist() -> None:
-    of_the_host = {"BOARD", "DEADLINE", "HOST_KEY", "NOT_WRITABLE", "TOO_HOT", "UNREACHABLE"}
+    of_the_host = {"BOARD", "DEADLINE", "HOST_KEY", "LOGIN", "NOT_WRITABLE", "TOO_HOT"}
+    of_the_host.add("UNREACHABLE")
     assert set(UNHEALTHY) - of_the_host - set(protocol.ERRORS) == set()
 
 
@@ -107,7 +108,7 @@ def test_boards_in_quarantine_are_left_out_until_their_time_has_come() -> None:
     assert [board.name for board in early.visit] == ["b2", "b3"]
     assert early.skipped == {
         "b1": f"in quarantine since {at(2)}: 3 failures in a row, the last TIMEOUT; "
-        f"it is tried again after {at(3)}"
+        f"it is tried again after {at(3)}, or now with: orch fleet readmit b1"
     }
     assert (list(due.visit), dict(due.skipped)) == (boards, {})
 

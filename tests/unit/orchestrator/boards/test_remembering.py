@@ -62,7 +62,7 @@ def test_a_good_visit_is_remembered_with_releases_and_what_it_loaded(
     (fact,) = ledger.compatibility("5.2")
     assert (fact.outcome, fact.release_id, fact.board) == ("LOADED", "rel-2", "b1")
     assert (fact.pairing.sdk_version, fact.pairing.engine_version) == ("V3.6.2", "2.12.0s")
-    assert open_notes(ledger).uid("b1") == "0x1"
+    assert open_notes(ledger).sightings == ledger.sightings()
 
 
 def test_a_rejected_model_is_remembered_and_does_not_count_against_the_board(

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.backends.local_transport import LocalConnect
+from orchestrator.bootstrap.fleet import Supplies
+from orchestrator.bootstrap.wheelhouse import Wheelhouse
 from orchestrator.domain import Board, CommandResult
 from orchestrator.errors import Unreachable
 from orchestrator.seams import Transport
@@ -185,3 +187,16 @@ class Line:
 @pytest.fixture
 def bare_board(tmp_path: Path) -> BareBoard:
     return BareBoard(tmp_path / "board")
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory, index: Path) -> Wheelhouse:
+    """The host's wheels: pip is asked once for all tests."""
+    folder = tmp_path_factory.mktemp("wheels")
+    return Wheelhouse(folder, folder / "lock.json", index)
+
+
+@pytest.fixture
+def supplies(kept: Wheelhouse, axengine_wheel: Path) -> Supplies:
+    sha256 = hashlib.sha256(axengine_wheel.read_bytes()).hexdigest()
+    return Supplies(kept, kept.axengine(str(axengine_wheel), sha256), "tester@here/bootstrap")

@@ -12,48 +12,14 @@ from typing import Any
 
 import pytest
 
-from board_agent import protocol
 from orchestrator.agent import Agent, load_agent
-from orchestrator.backends.engines import ThreadEngine
-from orchestrator.bootstrap.fleet import Bootstrapped, Supplies, bootstrap_fleet
+from orchestrator.bootstrap.fleet import Supplies
 from orchestrator.bootstrap.wheelhouse import Wheelhouse
-from orchestrator.domain import Board, Caps, CommandResult
 from orchestrator.errors import AgentError
-from orchestrator.fleet.errands import Courier
+from tests.unit.orchestrator.bootstrap.bringing import BOARD, go
+from tests.unit.orchestrator.stand_ins import LocalBoard
 
 MakeWheel = Callable[..., Path]
-BOARD = Board("b1", "192.0.2.1", 22, "root")
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory, index: Path) -> Wheelhouse:
-    """The host's wheels: pip is asked once for all tests."""
-    folder = tmp_path_factory.mktemp("wheels")
-    return Wheelhouse(folder, folder / "lock.json", index)
-
-
-@pytest.fixture
-def supplies(kept: Wheelhouse, axengine_wheel: Path) -> Supplies:
-    sha256 = hashlib.sha256(axengine_wheel.read_bytes()).hexdigest()
-    return Supplies(kept, kept.axengine(str(axengine_wheel), sha256), "tester@here/bootstrap")
-
-
-class Quiet:
-    """Progress that nobody looks at."""
-
-    def event(self, subject: str, message: str) -> None:
-        assert subject
-        assert message
-
-    def advance(self, subject: str, label: str, done: float, total: float) -> None: ...
-
-    def table(self, title: str, header: Any, rows: Any) -> None: ...
-
-
-def go(board: Any, supplies: Supplies) -> Bootstrapped:
-    courier = Courier(board, ThreadEngine(), Quiet(), guest=supplies.dry_run)
-    (found,) = bootstrap_fleet([BOARD], Caps(1), supplies, courier)
-    return found
 
 
 def test_a_bare_board_is_brought_to_run_the_vendors_model(
@@ -218,34 +184,35 @@ def archive(member: str) -> bytes:
 
 
 @pytest.mark.parametrize("member", ["../../evil.py", "/tmp/evil.py", "numpy//evil.py"])
-def test_the_agent_itself_refuses_wheels_that_lead_out(bare_board: Any, member: str) -> None:
+def test_the_agent_itself_refuses_wheels_that_lead_out(
+    local_board: LocalBoard, member: str
+) -> None:
     content = archive(member)
-    with bare_board(BOARD) as line:
-        agent = Agent(BOARD, line, load_agent())
-        agent.token = lease(agent)
-        ask = install_request(content)
-        part = bare_board.home / agent.incoming(hashlib.sha256(content).hexdigest())
-        part.write_bytes(content)
-        with pytest.raises(AgentError, match="leads out of the wheel") as caught:
-            agent.ask("install", ask)
+    agent = Agent(BOARD, local_board, load_agent())
+    agent.token = lease(agent)
+    part = local_board.home / agent.incoming(hashlib.sha256(content).hexdigest())
+    part.write_bytes(content)
+    with pytest.raises(AgentError, match="leads out of the wheel") as caught:
+        agent.ask("install", install_request(content))
     assert caught.value.code == "BAD_REQUEST"
-    assert not list(bare_board.folder.rglob("evil.py"))
+    assert not list(local_board.home.parent.rglob("evil.py"))
 
 
 @pytest.mark.parametrize("kind", ["install", "selftest"])
-def test_an_older_token_changes_nothing(bare_board: Any, kind: str) -> None:
-    bare_board.add_model()
-    with bare_board(BOARD) as line:
-        agent = Agent(BOARD, line, load_agent())
-        old = lease(agent)
-        agent.ask("lease", {"op": "break"})
-        lease(agent)
-        agent.token = old
-        request = install_request(b"x") | {"deadline_s": 9}
-        with pytest.raises(AgentError) as caught:
-            agent.ask(kind, request)
+def test_an_older_token_changes_nothing(local_board: LocalBoard, kind: str) -> None:
+    model = local_board.root / "opt/data/npu/models/mobilenetv2.axmodel"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"a model")
+    agent = Agent(BOARD, local_board, load_agent())
+    old = lease(agent)
+    agent.ask("lease", {"op": "break"})
+    lease(agent)
+    agent.token = old
+    request = install_request(b"x") | {"deadline_s": 9}
+    with pytest.raises(AgentError) as caught:
+        agent.ask(kind, request)
     assert caught.value.code == "STALE_TOKEN"
-    assert not (bare_board.work / "python").exists()
+    assert not (local_board.home / ".orch/python").exists()
 
 
 def lease(agent: Agent) -> int:
@@ -257,99 +224,3 @@ def install_request(content: bytes) -> dict[str, Any]:
     entry = {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
     name = f"cp{sys.version_info.major}{sys.version_info.minor}-{'0' * 16}"
     return {"name": name, "manifest": {"files": {"x-1.0-py3-none-any.whl": entry}}}
-
-
-RUNTIME = {
-    "python": "3.10.12",
-    "implementation": "cpython",
-    "bits": 64,
-    "machine": "aarch64",
-    "libc": "glibc 2.35",
-    "packages": {"numpy": None, "cffi": None, "ml_dtypes": None, "axengine": None},
-    "axengine_sha256": None,
-    "installed": None,
-    "disk_free_bytes": 10**9,
-    "models": [],
-    "selftest": None,
-    "simulated": False,
-}
-
-
-class Told:
-    """A board whose agent says `runtime`; anything else it is asked is a failure of the test."""
-
-    def __init__(self, returncode: int = 0, **changes: Any) -> None:
-        reply = protocol.success(RUNTIME | changes)
-        self.result = CommandResult(
-            returncode, protocol.pack(reply) if not returncode else b"", b""
-        )
-
-    def __call__(self, _: Board) -> Any:
-        return self
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def run(self, argv: Any, stdin: bytes = b"", **_: object) -> CommandResult:
-        assert self.result.returncode or json.loads(stdin)["kind"] == "runtime", argv
-        return self.result
-
-
-def test_a_board_with_too_old_a_python_is_told_what_it_can_do(supplies: Supplies) -> None:
-    found = go(Told(python="3.9.2"), supplies)
-    assert (found.state, found.error) == ("limited", "")
-    assert found.can == "ax_run_model only: Python 3.9.2 < 3.10"
-
-
-def test_a_board_without_python_is_told_what_it_can_do(supplies: Supplies) -> None:
-    found = go(Told(returncode=127), supplies)
-    assert (found.state, found.can) == ("limited", "ax_run_model only: it has no python3")
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"libc": None}, "libc unknown"),
-        ({"bits": 32}, "32 bits"),
-        ({"implementation": "pypy"}, "pypy 3.10.12"),
-    ],
-)
-def test_a_board_that_no_wheels_are_made_for_is_refused(
-    supplies: Supplies, changes: dict[str, Any], said: str
-) -> None:
-    found = go(Told(**changes), supplies)
-    assert (found.state, found.error_code) == ("failed", "REFUSED")
-    assert said in found.error
-
-
-def test_a_full_disk_is_refused_before_a_byte_is_copied(supplies: Supplies) -> None:
-    version = f"{sys.version_info.major}.{sys.version_info.minor}.1"
-    found = go(Told(python=version, disk_free_bytes=5000), supplies)
-    assert (found.state, found.error_code) == ("failed", "REFUSED")
-    assert "0.0 MB of disk are free" in found.error
-
-
-def test_a_board_that_has_everything_is_ready_at_once(supplies: Supplies) -> None:
-    packages = {name: {"version": "1.0"} for name in ("numpy", "cffi", "ml_dtypes", "axengine")}
-    sha256 = "5bbff3c11ba8" + "0" * 52
-    board = Told(packages=packages, axengine_sha256=sha256)
-    found = go(board, replace(supplies, axengine=None))
-    assert (found.state, found.axengine) == ("ready", "0.1.3-frigate or 0.1.3.rc3")
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"python": "3.x"},
-        {"packages": []},
-        {"disk_free_bytes": "much"},
-        {"axengine_sha256": "\x1b["},
-    ],
-)
-def test_what_a_board_says_is_checked(supplies: Supplies, changes: dict[str, Any]) -> None:
-    found = go(Told(**changes), supplies)
-    assert (found.state, found.error_code) == ("failed", "INTERNAL")
-    assert "no usable" in found.error

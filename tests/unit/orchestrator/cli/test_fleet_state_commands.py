@@ -94,6 +94,19 @@ def test_the_table_names_every_board_and_sums_up(desk: Desk) -> None:
     assert "1 of 3 boards are well, 1 in quarantine, 1 new" in said
 
 
+def test_what_is_the_matter_with_one_board_is_said_of_that_board_alone(desk: Desk) -> None:
+    said = desk.orch("status", "-f", "lab").splitlines()
+
+    assert [line for line in said if "no route" in line] == [
+        (
+            "b1 quarantined since 2025-01-03T00:00:00+00:00: "
+            "UNREACHABLE: b1: no route to 192.0.2.1; "
+            "tried again after 2025-01-03T01:00:00+00:00"
+        )
+    ]
+    assert not any(line.startswith("all rows") for line in said)
+
+
 def test_the_status_is_of_the_boards_that_were_asked_for(desk: Desk) -> None:
     assert set(desk.status("--limit", "old")) == {"b1"}
     assert set(desk.status("--exclude", "old")) == {"b2", "b3"}
@@ -114,3 +127,11 @@ def test_a_board_that_is_readmitted_is_in_its_fleet_again(desk: Desk) -> None:
 
     assert desk.status()["b1"]["state"] == "ok"
     assert "with no failures" in desk.orch("readmit", "b1")
+
+
+def test_a_readmission_says_in_json_what_it_ended(desk: Desk) -> None:
+    ended = {"board": "b1", "quarantined_since": OUT.quarantined_since, "failures": 3}
+    assert json.loads(desk.orch("readmit", "b1", "--json")) == ended
+
+    again = {"board": "b1", "quarantined_since": None, "failures": 0}
+    assert json.loads(desk.orch("readmit", "b1", "--json")) == again

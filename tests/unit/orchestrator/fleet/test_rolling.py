@@ -19,7 +19,7 @@ from orchestrator.backends.sql_ledger import SqlLedger
 from orchestrator.boards.need import Need
 from orchestrator.boards.remembering import open_notes
 from orchestrator.domain import Board, Caps, Fleet, Json, Recipe, Release, Rollout, RunRecord
-from orchestrator.errors import AgentError, Unreachable
+from orchestrator.errors import AgentError, Leased, Unreachable
 from orchestrator.fleet.rolling import Crew, Roll, Rolled, roll
 from orchestrator.fleet.visiting import Gear, Visit
 from orchestrator.seams import Transport
@@ -73,6 +73,7 @@ class Net:
     boards: Mapping[str, Any]
     errors: dict[str, list[Exception]] = field(default_factory=dict)
     opened: list[str] = field(default_factory=list)
+    begin: dict[str, Callable[[], None]] = field(default_factory=dict)
 
     def __call__(self, board: Board) -> AbstractContextManager[Transport]:
         self.opened.append(board.name)
@@ -82,6 +83,7 @@ class Net:
     def _open(self, board: Board) -> Iterator[Transport]:
         if self.errors.get(board.name):
             raise self.errors[board.name].pop(0)
+        self.begin.get(board.name, lambda: None)()
         yield self.boards[board.name]
 
 
@@ -190,6 +192,59 @@ def test_a_broken_line_is_tried_again_and_then_it_is_well(yard: Yard) -> None:
     assert yard.net.opened.count("b2") == 3
     said = [text for subject, text in yard.progress.events if subject == "b2"]
     assert said[0] == "b2: gone; tried again in 1 s"
+
+
+def test_a_lease_that_a_dead_orch_left_is_waited_for(yard: Yard) -> None:
+    yard.net.errors["b2"] = [Leased("b2: another orch holds it", "", 45.0) for _ in range(5)]
+
+    assert codes(yard.roll()) == dict.fromkeys(("b1", "b2", "b3", "b4"), "")
+    assert yard.net.opened.count("b2") == 6
+
+
+def test_a_lease_that_goes_on_is_the_boards_outcome_in_the_end(yard: Yard) -> None:
+    yard.net.errors["b2"] = [Leased("b2: another orch holds it", "", 45.0) for _ in range(20)]
+
+    assert codes(yard.roll()) == {"b1": "", "b2": "LEASED", "b3": "", "b4": ""}
+
+
+def test_a_board_with_a_broken_line_does_not_wait_for_one_with_a_lease(yard: Yard) -> None:
+    yard.net.errors["b1"] = [Leased("b1: another orch holds it", "", 5.0)]
+    yard.net.errors["b2"] = [Unreachable("b2: gone")]
+
+    assert set(codes(yard.roll()).values()) == {""}
+    assert yard.net.opened[4:] == ["b2", "b1"]
+
+
+def test_a_board_that_another_has_had_between_two_tries_is_left_to_that_one(yard: Yard) -> None:
+    board = yard.net.boards["b2"]
+    board.replies["benchmark"] = protocol.failure("BUSY", "for now", {})
+    tokens = iter((1, 3))  # 2 was another's
+
+    def begin() -> None:
+        board.replies["probe"]["result"]["lease"] = {"token": next(tokens)}
+
+    yard.net.begin["b2"] = begin
+
+    assert codes(yard.roll())["b2"] == "STALE_TOKEN"
+    kinds = [asked["kind"] for asked in board.asked]
+    assert kinds.count("activate") == 1
+    assert kinds[-2:] == ["probe", "lease"]
+
+
+def test_a_board_that_nobody_else_has_had_between_two_tries_is_tried_again(yard: Yard) -> None:
+    board = yard.net.boards["b2"]
+    whole = board.replies["benchmark"]
+    board.replies["benchmark"] = protocol.failure("BUSY", "for now", {})
+    tokens = iter((1, 2))
+
+    def begin() -> None:
+        board.replies["probe"]["result"]["lease"] = {"token": next(tokens)}
+        if board.asked:
+            board.replies["benchmark"] = whole
+
+    yard.net.begin["b2"] = begin
+
+    assert codes(yard.roll())["b2"] == ""
 
 
 def test_a_model_that_is_refused_is_not_tried_again(yard: Yard) -> None:

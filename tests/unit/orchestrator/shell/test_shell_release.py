@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.domain import Json
 from orchestrator.errors import AgentError
 from orchestrator.shell.agent import ShellAgent
 
@@ -128,6 +129,47 @@ def test_zlib_is_unpacked_by_gzip(board: ShellBoard, agent: ShellAgent, kit: Kit
 
     assert (board.work / "blobs" / kit.digest(data)).read_bytes() == data
     assert not list(board.work.glob("incoming/*/*"))
+
+
+def test_what_the_release_is_run_with_is_unpacked_with_it(
+    board: ShellBoard, agent: ShellAgent, kit: Kit
+) -> None:
+    kit.acquire(agent)
+    image = b"pixels " * 1000
+    payload = zlib.compress(image)
+    kit.send(board, agent, b"one")
+    kit.send(board, agent, payload)
+    packed: dict[str, Json] = {
+        "sha256": kit.digest(image),
+        "size_bytes": len(image),
+        "encoding": "zlib",
+        "payload": kit.digest(payload),
+    }
+
+    for _ in range(2):  # the second time nothing is left to do
+        agent.ask("stage", kit.release("r1", {"model": b"one"}) | {"unpack": [packed]})
+
+    assert (board.work / "blobs" / kit.digest(image)).read_bytes() == image
+    assert not list(board.work.glob("incoming/*/*"))
+
+
+def test_an_input_that_was_cut_off_is_no_blob(
+    board: ShellBoard, agent: ShellAgent, kit: Kit
+) -> None:
+    kit.acquire(agent)
+    kit.send(board, agent, b"one")
+    raw: dict[str, Json] = {
+        "sha256": kit.digest(b"image"),
+        "size_bytes": 5,
+        "encoding": "raw",
+        "payload": kit.digest(b"image"),
+    }
+    kit.send(board, agent, b"ima", kit.digest(b"image"))
+
+    with pytest.raises(AgentError, match="3 of 5 bytes arrived") as raised:
+        agent.ask("stage", kit.release("r1", {"model": b"one"}) | {"unpack": [raw]})
+
+    assert raised.value.code == "HASH_MISMATCH"
 
 
 def test_garbage_is_what_no_kept_release_needs(

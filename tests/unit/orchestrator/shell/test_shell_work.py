@@ -209,6 +209,22 @@ def test_who_takes_the_board_over_ends_what_its_last_holder_left_running(
     assert ends(board.folder / "pid")
 
 
+@pytest.mark.slow
+def test_a_board_that_is_given_back_runs_nothing_and_the_run_may_be_asked_for_again(
+    board: ShellBoard, agent: ShellAgent, kit: Kit
+) -> None:
+    ready(board, agent, kit, f"echo $$ >{board.folder}/pid; while :; do sleep 1; done")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(agent.ask, "benchmark", benchmark())
+        wait_for(board.folder / "pid")
+        agent.ask("lease", {"op": "release"})
+        with pytest.raises(AgentError):
+            running.result(20)
+
+    assert ends(board.folder / "pid")
+    assert list(board.work.glob("results/run-1.d")) == []
+
+
 def test_a_simulated_model_is_refused_by_a_genuine_board(
     board: ShellBoard, agent: ShellAgent, kit: Kit
 ) -> None:

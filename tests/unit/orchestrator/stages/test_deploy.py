@@ -135,6 +135,17 @@ def test_a_file_lost_on_the_board_is_sent_again(shop: Shop) -> None:
     assert shop.deploy().uploaded_bytes == 1000
 
 
+def test_a_file_cut_on_the_board_is_sent_again(shop: Shop) -> None:
+    shop.deploy()
+    model = shop.work / "blobs" / shop.release(FILES, (b"image",)).files["model.axmodel"].sha256
+    model.write_bytes(FILES["model.axmodel"][:100])
+
+    again = shop.deploy()
+
+    assert again.uploaded_bytes == len(FILES["model.axmodel"])
+    assert model.read_bytes() == FILES["model.axmodel"]
+
+
 def test_a_release_that_does_not_prove_itself_is_staged_and_not_switched_to(shop: Shop) -> None:
     before = shop.deploy().release_id
     seen: list[str] = []

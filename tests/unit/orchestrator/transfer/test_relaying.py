@@ -25,6 +25,7 @@ from orchestrator.transfer.encoding import Encoder
 from orchestrator.transfer.payloads import Payloads
 from orchestrator.transfer.relaying import Cargo, Relays, relays_of
 from orchestrator.transfer.shipping import Sent
+from tests.unit.orchestrator.stand_ins import LocalBoard
 
 MODEL = np.random.default_rng(1).bytes(100_000)
 
@@ -53,6 +54,9 @@ class Site:
         home, root = self.folder / board.name, self.folder / f"{board.name}-root"
         for folder in (home, root / "etc"):
             folder.mkdir(parents=True, exist_ok=True)
+        if not board.relay:
+            yield Agent(board, LocalBoard(home, root), load_agent())
+            return
         environment = {"HOME": str(home), "PATH": os.environ["PATH"], "ORCH_SYSROOT": str(root)}
         with LocalConnect(home, environment)(board) as transport:
             yield Agent(board, transport, load_agent())
