@@ -14,7 +14,8 @@ from pathlib import Path
 from orchestrator.agent import Agent, AgentProgram, load_agent
 from orchestrator.domain import Artifact, Board, Release, Target
 from orchestrator.leases import leased, owner_of
-from orchestrator.seams import AtOnce, Connect, Failed
+from orchestrator.parallel import AtOnce, Failed
+from orchestrator.seams import Connect
 from orchestrator.stages.deploy import Means, deploy, is_there
 from orchestrator.wiring import make_connect, make_engine, open_workplace
 

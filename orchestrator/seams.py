@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 from orchestrator.domain import (
     ActionRecord,
@@ -21,9 +21,6 @@ from orchestrator.domain import (
     ToolchainIdentity,
 )
 from orchestrator.fleet_memory import FleetMemory
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class Toolchain(Protocol):
@@ -180,45 +177,6 @@ class Ledger(FleetMemory, Protocol):
 
     def outcomes(self, run_id: str) -> list[BoardOutcome]:
         """Give the outcomes of a run in the order of board names."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Ok(Generic[Item, Result]):
-    """An item that was worked on."""
-
-    item: Item
-    value: Result
-
-
-@dataclass(frozen=True, slots=True)
-class Failed(Generic[Item]):
-    """An item whose work raised; the others went on."""
-
-    item: Item
-    error: Exception
-
-
-def _no_groups(_: object) -> tuple[str, ...]:
-    return ()
-
-
-@dataclass(frozen=True, slots=True)
-class AtOnce(Generic[Item]):
-    """How many items are worked on at once: in all, and of each of the groups an item is in."""
-
-    in_all: int
-    of_group: Mapping[str, int] = field(default_factory=dict)
-    groups: Callable[[Item], Sequence[str]] = _no_groups
-
-
-class Engine(Protocol):
-    """Where board work runs: threads here, or workers elsewhere."""
-
-    def map(
-        self, func: Callable[[Item], Result], items: Iterable[Item], at_once: AtOnce[Item]
-    ) -> Iterator[Ok[Item, Result] | Failed[Item]]:
-        """Work on all items and hand each over as it ends."""
         ...
 
 

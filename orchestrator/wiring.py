@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from orchestrator.backends.fsspec_blobs import FsspecBlobs
     from orchestrator.backends.sql_ledger import SqlLedger
     from orchestrator.fleet.rolling import Crew
-    from orchestrator.seams import Engine, Progress, Toolchain
+    from orchestrator.parallel import Engine
+    from orchestrator.seams import Progress, Toolchain
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator.backends.turns import Turns
 from orchestrator.errors import ConfigError
-from orchestrator.seams import AtOnce, Failed, Ok
+from orchestrator.parallel import Again, AtOnce, Failed, Ok, once
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -34,7 +34,11 @@ class ThreadEngine:
     """Threads that do not keep the process alive: Ctrl-C need not wait for a hung board."""
 
     def map(
-        self, func: Callable[[Item], Result], items: Iterable[Item], at_once: AtOnce[Item]
+        self,
+        func: Callable[[Item], Result],
+        items: Iterable[Item],
+        at_once: AtOnce[Item],
+        again: Again[Item, Result] = once,
     ) -> Iterator[Ok[Item, Result] | Failed[Item]]:
         """Work on all items and hand each over as it ends."""
         todo = list(items)
@@ -48,16 +52,24 @@ class ThreadEngine:
                 turns.end(item)
             begin()
 
-        def begin() -> None:
+        def begin(*more: Item) -> None:
             with lock:
+                for item in more:
+                    turns.add(item)
                 begun = turns.begin()
             for item in begun:
                 threading.Thread(target=work, args=(item,), daemon=True).start()
 
         begin()
+        open_items = len(todo)
         try:
-            for _ in todo:
-                yield done.get()
+            while open_items:
+                result = done.get()
+                if (next_one := again(result)) is not None:
+                    _later(next_one[1], begin, next_one[0])
+                    continue
+                open_items -= 1
+                yield result
         finally:
             # Where nobody waits any more, Ctrl-C for one, no further item is begun.
             with lock:
@@ -74,34 +86,54 @@ class DaskEngine:
         self._url = url
 
     def map(
-        self, func: Callable[[Item], Result], items: Iterable[Item], at_once: AtOnce[Item]
+        self,
+        func: Callable[[Item], Result],
+        items: Iterable[Item],
+        at_once: AtOnce[Item],
+        again: Again[Item, Result] = once,
     ) -> Iterator[Ok[Item, Result] | Failed[Item]]:
         """Work on all items and hand each over as it ends.
 
         Raises:
             ConfigError: there is no scheduler at the URL, or no Dask here.
         """
-        turns = Turns(items, at_once)
+        todo = list(items)
+        turns = Turns(todo, at_once)
+        # Finished futures, and items whose pause is over.
+        news: queue.SimpleQueue[Future | tuple[Item]] = queue.SimpleQueue()
         with _client(self._url) as client:
-            from distributed import as_completed
-
             sent: dict[str, Item] = {}
 
-            def begin() -> list[Future]:
-                begun = []
+            def begin() -> None:
                 for item in turns.begin():
                     future = client.submit(_attempt, func, item, pure=False, retries=0)
                     sent[future.key] = item
-                    begun.append(future)
-                return begun
+                    future.add_done_callback(news.put)
 
-            running = as_completed(begin())
-            for future in running:
-                item = sent.pop(future.key)
-                yield _outcome(future, item)
+            begin()
+            open_items = len(todo)
+            while open_items:
+                one = news.get()
+                if isinstance(one, tuple):
+                    turns.add(one[0])
+                    begin()
+                    continue
+                item = sent.pop(one.key)
+                result: Ok[Item, Result] | Failed[Item] = _outcome(one, item)
                 turns.end(item)
-                for begun in begin():
-                    running.add(begun)
+                begin()
+                if (next_one := again(result)) is not None:
+                    _later(next_one[1], news.put, (next_one[0],))
+                    continue
+                open_items -= 1
+                yield result
+
+
+def _later(pause_s: float, func: Callable[..., None], argument: object) -> None:
+    """Call a function after a pause, in a thread that does not keep the process alive."""
+    timer = threading.Timer(pause_s, func, (argument,))
+    timer.daemon = True
+    timer.start()
 
 
 def _client(url: str) -> Client:

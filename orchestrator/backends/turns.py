@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
-from orchestrator.seams import AtOnce
+from orchestrator.parallel import AtOnce
 
 Item = TypeVar("Item")
 
@@ -16,9 +16,15 @@ class Turns(Generic[Item]):
 
     def __init__(self, items: Iterable[Item], at_once: AtOnce[Item]) -> None:
         self._waiting = list(items)
+        self._stopped = False
         self._at_once = at_once
         self._running = 0
         self._running_of: Counter[str] = Counter()
+
+    def add(self, item: Item) -> None:
+        """Let one more item wait."""
+        if not self._stopped:
+            self._waiting.append(item)
 
     def begin(self) -> list[Item]:
         """Take all items that may begin now; one that may not does not hold up those behind it."""
@@ -42,7 +48,7 @@ class Turns(Generic[Item]):
 
     def stop(self) -> None:
         """Let no further item begin."""
-        self._waiting = []
+        self._waiting, self._stopped = [], True
 
     def _has_room(self, group: str) -> bool:
         most = self._at_once.of_group.get(group)

@@ -11,7 +11,8 @@ from orchestrator.agent import Agent
 from orchestrator.agents import Programs, load_agents, with_agent
 from orchestrator.domain import Board, Caps
 from orchestrator.errors import BoardError, DeadlineError
-from orchestrator.seams import AtOnce, Connect, Engine, Failed, Progress
+from orchestrator.parallel import AtOnce, Engine, Failed
+from orchestrator.seams import Connect, Progress
 
 T = TypeVar("T")
 

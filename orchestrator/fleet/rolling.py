@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,8 @@ from orchestrator.fleet.retries import Retries
 from orchestrator.fleet.rollout import reason_to_stop, waves
 from orchestrator.fleet.visiting import Gear, Visit, Visited, visit_board
 from orchestrator.images import NamedImage
-from orchestrator.seams import AtOnce, Connect, Engine, Failed, Ledger, Progress
+from orchestrator.parallel import AtOnce, Engine, Failed, Ok
+from orchestrator.seams import Connect, Ledger, Progress
 from orchestrator.table import failed_boards, outcome_in_one_line
 from orchestrator.transfer.encoding import Encoder
 
@@ -37,7 +37,10 @@ class Crew:
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """Which boards are visited for what; pictures of `images` go below `folder`."""
+    """Which boards are visited for what; pictures of `images` go below `folder`.
+
+    `patience` times the pauses before boards are tried again.
+    """
 
     fleet: Fleet
     visit: Visit
@@ -45,7 +48,7 @@ class Roll:
     images: tuple[NamedImage, ...]
     folder: Path
     pause: bool = False
-    wait: Callable[[float], None] = time.sleep
+    patience: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +97,14 @@ def _ordered(outcomes: dict[str, BoardOutcome]) -> tuple[BoardOutcome, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """Work on a board under a name, when it is due, and the token it was held under before."""
+    """Work on a board under a name, and the token it was held under before."""
 
     board: Board
     run_id: str
-    due_s: float = 0.0
     after: int | None = None
+
+
+_Result = Ok[_Task, Visited] | Failed[_Task]
 
 
 def _work_on(
@@ -110,28 +115,26 @@ def _work_on(
     outcomes: dict[str, BoardOutcome],
 ) -> None:
     """Visit the boards of a wave, some of them again; say and keep how each went at once."""
+    progress = crew.progress
+
+    def again(result: _Result) -> tuple[_Task, float] | None:
+        task, one = _understood(result)
+        for remark in one.remarks:
+            progress.event(task.board.name, remark)
+        pause = retries.take(task.board.name, one.outcome.error_code, one.free_in_s)
+        if pause is None:
+            return None
+        progress.event(task.board.name, f"{one.outcome.error}; tried again in {pause:g} s")
+        return _next(task, one, asked, retries), pause * asked.patience
+
+    work = partial(_visit_one, visit=asked.visit, gear=asked.gear)
+    caps = at_once(asked.fleet.caps)
+    of_tasks: AtOnce[_Task] = AtOnce(caps.in_all, caps.of_group, _groups)
     tasks = [_Task(board, asked.visit.run_id) for board in boards]
-    while tasks:
-        due_s = min(task.due_s for task in tasks)
-        asked.wait(max(0.0, due_s - time.monotonic()))
-        due = [task for task in tasks if task.due_s <= due_s]
-        tasks = [task for task in tasks if task.due_s > due_s]
-        again: list[tuple[_Task, float]] = []
-        for task, one in _visit_all(due, asked, crew):
-            name = task.board.name
-            for remark in one.remarks:
-                crew.progress.event(name, remark)
-            pause = retries.take(name, one.outcome.error_code, one.free_in_s)
-            if pause is None:
-                outcomes[name] = _keep(one, asked, crew)
-                all_boards = len(asked.fleet.boards)
-                crew.progress.advance("boards", "visited", len(outcomes), all_boards)
-            else:
-                again.append((_next(task, one, asked, retries), pause))
-                crew.progress.event(name, f"{one.outcome.error}; tried again in {pause:g} s")
-        # All of one kind together: they are worked on at once.
-        now_s = time.monotonic()
-        tasks += [replace(task, due_s=now_s + pause) for task, pause in again]
+    for result in crew.engine.map(work, tasks, of_tasks, again):
+        task, one = _understood(result)
+        outcomes[task.board.name] = _keep(one, asked, crew)
+        progress.advance("boards", "visited", len(outcomes), len(asked.fleet.boards))
 
 
 def _next(task: _Task, one: Visited, asked: Roll, retries: Retries) -> _Task:
@@ -149,16 +152,10 @@ def _keep(one: Visited, asked: Roll, crew: Crew) -> BoardOutcome:
     return drawn
 
 
-def _visit_all(tasks: Sequence[_Task], asked: Roll, crew: Crew) -> Iterator[tuple[_Task, Visited]]:
-    """Visit boards at once, as many as may be."""
-    work = partial(_visit_one, visit=asked.visit, gear=asked.gear)
-    caps = at_once(asked.fleet.caps)
-    of_tasks: AtOnce[_Task] = AtOnce(caps.in_all, caps.of_group, _groups)
-    for result in crew.engine.map(work, tasks, of_tasks):
-        if isinstance(result, Failed):
-            yield result.item, _crashed(result.item.board, result.error)
-        else:
-            yield result.item, result.value
+def _understood(result: _Result) -> tuple[_Task, Visited]:
+    if isinstance(result, Failed):
+        return result.item, _crashed(result.item.board, result.error)
+    return result.item, result.value
 
 
 def _visit_one(task: _Task, visit: Visit, gear: Gear) -> Visited:

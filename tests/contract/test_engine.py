@@ -15,7 +15,7 @@ import pytest
 
 from orchestrator.backends.engines import DaskEngine, ThreadEngine
 from orchestrator.errors import AgentError, OrchError
-from orchestrator.seams import AtOnce, Engine, Failed, Ok
+from orchestrator.parallel import AtOnce, Engine, Failed, Ok
 
 
 @contextmanager
@@ -141,6 +141,29 @@ def test_a_group_has_its_own_cap_and_does_not_hold_up_the_others(engine: Engine)
     assert max(most) == 1
 
 
+def test_what_is_to_be_tried_again_is_while_others_are_at_work(engine: Engine) -> None:
+    hung = threading.Event()
+    tried: list[str] = []
+
+    def work(item: str) -> str:
+        tried.append(item)
+        if item == "hung":
+            assert hung.wait(60)
+        return item
+
+    def again(result: Ok[object, object] | Failed[object]) -> tuple[object, float] | None:
+        return ("second", 0.01) if result.item == "first" else None
+
+    todo: list[object] = ["hung", "first"]
+    results = engine.map(Local(work), todo, AtOnce(2), again)
+    found = [next(results).item]
+    hung.set()
+    found += [one.item for one in results]
+
+    assert found == ["second", "hung"]
+    assert sorted(tried) == ["first", "hung", "second"]
+
+
 def test_one_at_a_time_is_the_order_given(engine: Engine) -> None:
     assert [one.item for one in engine.map(double, [3, 1, 2], AtOnce(1))] == [3, 1, 2]
 
@@ -180,7 +203,7 @@ def test_a_hung_item_does_not_keep_the_process_alive() -> None:
     program = (
         "import threading\n"
         "from orchestrator.backends.engines import ThreadEngine\n"
-        "from orchestrator.seams import AtOnce\n"
+        "from orchestrator.parallel import AtOnce\n"
         "work = lambda item: threading.Event().wait() if item else item\n"
         "print(next(ThreadEngine().map(work, [1, 0], AtOnce(2))).item)\n"
     )
