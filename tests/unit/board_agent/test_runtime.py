@@ -89,7 +89,8 @@ def test_an_import_that_fails_blames_an_old_python(python: tuple[int, int], code
     [
         (OSError(errno.ENOSPC, "No space left on device", "/x"), "DISK_FULL"),
         (OSError(errno.EDQUOT, "Disk quota exceeded", "/x"), "DISK_FULL"),
-        (OSError(errno.EACCES, "Permission denied", "/x"), "INTERNAL"),
+        (OSError(errno.EACCES, "Permission denied", "/x"), "NOT_WRITABLE"),
+        (OSError(errno.EIO, "Input/output error", "/x"), "INTERNAL"),
         (ZeroDivisionError("division by zero"), "INTERNAL"),
     ],
 )
