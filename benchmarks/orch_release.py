@@ -61,7 +61,7 @@ def main() -> int:
         from orchestrator.transfer.encoding import Encoder
         from orchestrator.transfer.payloads import Payloads
 
-        return Means(Encoder(blobs, Payloads(place.home / "payloads")))
+        return Means(Encoder(blobs, Payloads(place.home / "payloads")), last=True)
 
     def work(board: Board) -> int:
         return bring(board, connect, program, release, means)

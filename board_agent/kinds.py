@@ -153,3 +153,18 @@ KINDS: dict[str, Kind] = {
     "install": _install,
     "selftest": _selftest,
 }
+
+
+def carry_out(asked: dict[str, Any], here: Here) -> dict[str, Any] | None:
+    """The reply to a request; None where it has been said already.
+
+    The lease is given back behind one that was carried out and says that it was the last.
+    """
+    last = request.flag(asked, "last")
+    reply = KINDS[asked["kind"]](asked, here)
+    if last and reply is not None and reply["ok"]:
+        from board_agent import claims
+
+        claims.carry_out({"op": "release"}, here.lease)
+        reply["result"]["freed"] = True
+    return reply

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any, Sequence
 
-from board_agent import protocol, request
+from board_agent import kinds, protocol, request
 from board_agent.answer import answer
-from board_agent.kinds import KINDS, Here
+from board_agent.kinds import Here
 from board_agent.places import this_board
 from board_agent.store import Store
 
@@ -55,4 +55,4 @@ def carry_out(asked: dict[str, Any], reply_to: int) -> dict[str, Any] | None:
     """The reply to a request; None where it was sent to `reply_to` already."""
     place = Store(request.work_dir(asked), request.token(asked))
     here = Here(place, this_board(os.environ), lambda reply: send(reply_to, reply))
-    return KINDS[asked["kind"]](asked, here)
+    return kinds.carry_out(asked, here)

@@ -66,6 +66,7 @@ class Agent:
     Attributes:
         token: of the lease under which it is asked; None: there is none.
         guest: where it is missing it is run from memory, and the board keeps nothing.
+        freed: the lease was given back with the last request that was made under it.
     """
 
     board: Board
@@ -74,6 +75,7 @@ class Agent:
     token: int | None = None
     guest: bool = False
     uploaded: bool = False
+    freed: bool = False
     _ends: float = math.inf
 
     def end_after(self, seconds: float) -> None:
@@ -107,7 +109,9 @@ class Agent:
                     "is work_dir a folder that can be written to, with room? boards.*.work_dir",
                 )
             self.uploaded = True
-        return self._result(result)
+        found = self._result(result)
+        self.freed = found.get("freed") is True
+        return found
 
     @contextmanager
     def hold(

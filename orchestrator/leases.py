@@ -67,7 +67,7 @@ def leased(
         probe = _take(agent, owner, blobs)
     if probe.token is None:
         raise _taken(agent.board.name, probe)
-    agent.token = probe.token
+    agent.token, agent.freed = probe.token, False
     _holding[id(agent)] = agent
     ended = threading.Event()
     beating = threading.Thread(target=_beat, args=(agent, owner, ended), daemon=True)
@@ -81,7 +81,8 @@ def leased(
         _holding.pop(id(agent), None)
         # Best effort: what cannot be given back runs out by itself.
         with suppress(BoardError, DeadlineError):
-            agent.ask("lease", {"op": "release"}, _RENEW_DEADLINE_S)
+            if not agent.freed:
+                agent.ask("lease", {"op": "release"}, _RENEW_DEADLINE_S)
         agent.token = None
 
 

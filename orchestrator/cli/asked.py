@@ -39,7 +39,11 @@ class Asked:
     def new_run(self, command: str, job: Job) -> RunRecord:
         """Name a run that starts now."""
         run = new_run(command, job.fleet.name, job.recipe.name)
-        return replace(run, summary={"asked": as_json(self)})
+        over = self.overrides
+        whole = Overrides(
+            _whole(over.checkpoint), _whole(over.calibration), _whole(over.images), over.iterations
+        )
+        return replace(run, summary={"asked": as_json(replace(self, overrides=whole))})
 
 
 def asked_of(run: RunRecord) -> Asked:
@@ -79,13 +83,7 @@ def ask(
     """Keep what the options say. Raises ConfigError where no fleet is named."""
     if fleet is None:
         raise ConfigError("no fleet is named", "name one with --fleet, or a run with --resume")
-    whole = Overrides(
-        _whole(overrides.checkpoint),
-        _whole(overrides.calibration),
-        _whole(overrides.images),
-        overrides.iterations,
-    )
-    return Asked(fleet, recipe, toolchain, whole)
+    return Asked(fleet, recipe, toolchain, overrides)
 
 
 def _whole(folder: Path | None) -> Path | None:

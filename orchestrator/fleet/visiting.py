@@ -206,7 +206,7 @@ def _bring(agent: Agent, probe: Probe, visit: Visit, gear: Gear, found: _Found) 
     if visit.golden:
         prove = partial(smoke, agent, visit.recipe, visit.release, visit.golden, visit.run_id)
     fetch = None if gear.relays is None else gear.relays.fetch
-    means = Means(gear.encoder, fetch, prove)
+    means = Means(gear.encoder, fetch, prove, last=not visit.measure)
     found.learn(delivery=deploy(agent, probe, visit.release, means))
 
 

@@ -32,12 +32,14 @@ class Means:
     """How a release gets to a board, and what it must prove there.
 
     `prove` runs the staged release and raises where it is not to become the current one; what it
-    gives is kept with the delivery.
+    gives is kept with the delivery. Where nothing comes behind it, the switch is the `last` that is
+    asked under the lease.
     """
 
     encoder: Encoder
     fetch: Fetch | None = None
     prove: Callable[[], float] | None = None
+    last: bool = False
 
 
 def deploy(agent: Agent, probe: Probe, release: Release, means: Means) -> Delivery:
@@ -63,7 +65,7 @@ def deploy(agent: Agent, probe: Probe, release: Release, means: Means) -> Delive
         return delivery
     if means.prove is not None:
         delivery = replace(delivery, proved=means.prove())
-        reply = agent.ask("activate", manifest(release), _STAGE_DEADLINE_S)
+        reply = agent.ask("activate", _switch(release, means), _STAGE_DEADLINE_S)
     return replace(delivery, activated=reply.get("switched") is True, before=probe.current)
 
 
@@ -78,7 +80,8 @@ def _send(
     """Send what is missing, and have the board make blobs of it and `stage` or `activate` them."""
 
     def commit(unpack: list[Json]) -> dict[str, Json]:
-        return agent.ask(kind, manifest(release) | {"unpack": unpack}, _STAGE_DEADLINE_S)
+        request = _switch(release, means) if kind == "activate" else manifest(release)
+        return agent.ask(kind, request | {"unpack": unpack}, _STAGE_DEADLINE_S)
 
     def again() -> tuple[Shipment, ...]:
         found = look(agent, [item.sha256 for item in wanted(release)])
@@ -96,6 +99,10 @@ def is_there(agent: Agent, release: Release) -> bool:
     names = [item.sha256 for item in wanted(release)]
     argv = ["sh", "-c", _LOOK, "sh", agent.board.work_dir, release.release_id, *names]
     return agent.transport.run(argv, deadline_s=agent.left(SHORT_DEADLINE_S)).returncode == 0
+
+
+def _switch(release: Release, means: Means) -> dict[str, Json]:
+    return manifest(release) | {"last": means.last}
 
 
 def plan(

@@ -17,7 +17,7 @@ import pytest
 
 from board_agent import places, protocol, request
 from board_agent.answer import answer
-from board_agent.kinds import KINDS, Here
+from board_agent.kinds import Here, carry_out
 from board_agent.store import Store
 
 FACTS = {
@@ -148,7 +148,7 @@ class Board:
         place = Store(request.work_dir(asked), request.token(asked))
         root = self.environment["ORCH_SYSROOT"]
         here = Here(place, places.Board(root), lambda said: pytest.fail(str(said)))
-        return KINDS[asked["kind"]](asked, here)
+        return carry_out(asked, here)
 
     def _under_lease(self, kind: str, fields: dict[str, object]) -> dict[str, object]:
         if not self.held or kind in FREE or fields.get("token") is not None:

@@ -13,7 +13,7 @@ import pytest
 
 from board_agent import places, protocol, request
 from board_agent.answer import answer
-from board_agent.kinds import KINDS, Here
+from board_agent.kinds import Here, carry_out
 from board_agent.store import Store
 from orchestrator.backends.local_transport import LocalConnect, LocalTransport
 from orchestrator.domain import CommandResult, Json
@@ -85,7 +85,7 @@ class LocalBoard(Answering):
     def _carry_out(self, asked: dict[str, Json]) -> dict[str, Json] | None:
         place = Store(self.home / str(asked["work_dir"]), request.token(asked))
         here = Here(place, places.Board(str(self.root)), lambda said: pytest.fail(str(said)))
-        return KINDS[str(asked["kind"])](asked, here)
+        return carry_out(asked, here)
 
     def put(self, blob: Path, path: str, offset: int = 0, *, deadline_s: float) -> int:
         assert deadline_s > 0

@@ -42,11 +42,13 @@ class Shop:
         files: Mapping[str, bytes] = FILES,
         inputs: tuple[bytes, ...] = (b"image",),
         prove: Callable[[], float] | None = None,
+        *,
+        last: bool = False,
     ) -> Delivery:
         agent, release = self._agent_of(self.board), self.release(files, inputs)
         encoder = Encoder(self.blobs, Payloads(self._folder / "payloads"))
         with leased(agent, "me", [item.sha256 for item in wanted(release)]) as probe:
-            return deploy(agent, probe, release, Means(encoder, prove=prove))
+            return deploy(agent, probe, release, Means(encoder, prove=prove, last=last))
 
     @property
     def work(self) -> Path:
@@ -79,6 +81,14 @@ def test_a_new_board_gets_everything_and_is_switched(shop: Shop) -> None:
     for name, content in FILES.items():
         assert (shop.work / "blobs" / manifest["files"][name]["sha256"]).read_bytes() == content
     assert (manifest["target"], manifest["simulated"]) == ("AX650/NPU3", True)
+
+
+def test_the_switch_can_be_the_last_that_is_asked_under_the_lease(shop: Shop) -> None:
+    shop.deploy(last=True)
+
+    (lease,) = (shop.work / "lease").iterdir()
+    assert list(lease.iterdir()) == []
+    assert shop.deploy({"model.axmodel": b"new", "model.json": b"{}"}).activated
 
 
 def test_a_second_time_nothing_is_sent_or_switched(shop: Shop) -> None:
