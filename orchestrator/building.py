@@ -14,11 +14,13 @@ from orchestrator.actions import (
     export_action,
     optimize_action,
 )
+from orchestrator.cache import Cache, Wanted
 from orchestrator.checkpoint import find_checkpoint
 from orchestrator.clock import now
 from orchestrator.domain import ActionRecord, KeptRelease, Recipe, Release
 from orchestrator.errors import GateFailed
 from orchestrator.images import fingerprint
+from orchestrator.plan import check_wanted, compile_wanted, export_wanted, optimize_wanted
 from orchestrator.pulsar2.build_config import build_config
 from orchestrator.release import keep_inputs, make_release
 from orchestrator.seams import Toolchain
@@ -68,6 +70,32 @@ def build(recipe: Recipe, shop: Workshop, run_id: str) -> Built:
     actions = [one for one in (exported, optimized, compiled, checked) if one is not None]
     release = _keep_release(recipe, shop, compiled, tuple(one.key for one in actions))
     return Built(exported, optimized, compiled, checked, hits, release)
+
+
+def find_built(recipe: Recipe, sources: Sources, cache: Cache) -> Built | None:
+    """Give what `build` would, where nothing is left to be done; write nothing down."""
+    found: list[ActionRecord] = []
+
+    def has(wanted: Wanted) -> bool:
+        action = cache.find(wanted)
+        if action is not None:
+            found.append(action)
+        return action is not None
+
+    if not has(export_wanted(recipe, sources.checkpoint, sources.evaluation)):
+        return None
+    if not has(optimize_wanted(recipe, found[0].outputs["onnx"].sha256, sources.evaluation)):
+        return None
+    onnx, made_by = found[1].outputs["onnx"].sha256, sources.toolchain
+    if not has(compile_wanted(recipe, onnx, sources.calibration, made_by)):
+        return None
+    axmodel = found[2].outputs["axmodel"].sha256
+    checks = recipe.check.images > 0
+    if checks and not has(check_wanted(recipe, onnx, axmodel, sources.evaluation, made_by)):
+        return None
+    release = make_release(recipe, found[2], keep_inputs(recipe, cache.blobs))
+    hits = {action.stage: True for action in found}
+    return Built(found[0], found[1], found[2], found[3] if checks else None, hits, release)
 
 
 def _keep_release(

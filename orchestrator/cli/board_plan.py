@@ -11,26 +11,30 @@ from orchestrator.cli.options import Job, open_ledger
 from orchestrator.cli.runs import new_run
 
 if TYPE_CHECKING:
+    from orchestrator.actions import Sources
     from orchestrator.fleet.planning import BoardPlan
 
 Planned = Sequence[tuple[str, "BoardPlan"]]
 
 
-def plan_boards(job: Job, *, ignore_learned: bool = False) -> Planned:
-    """Ask the boards what would have to be done; every stage has been made already."""
-    from orchestrator.building import build
+def plan_boards(job: Job, sources: Sources, *, ignore_learned: bool = False) -> Planned:
+    """Ask the boards what would have to be done; none where something is left to be built."""
+    from orchestrator.building import find_built
+    from orchestrator.cache import Cache
     from orchestrator.cli.secrets import ask_for_secrets
     from orchestrator.fleet.errands import Courier
     from orchestrator.fleet.planning import plan_fleet
     from orchestrator.pipeline import Order, prepare
     from orchestrator.simulation import simulated
-    from orchestrator.wiring import make_crew, make_workshop
+    from orchestrator.wiring import make_crew
 
     place, fleet = job.place, job.fleet
     secret_of = ask_for_secrets(fleet.boards)
     run = new_run("deploy", fleet.name, job.recipe.name)
-    with open_ledger(place) as ledger, progress() as shown:
-        built = build(job.recipe, make_workshop(place, ledger, job.toolchain, shown), run.run_id)
+    with open_ledger(place, keep=False) as ledger, progress() as shown:
+        built = find_built(job.recipe, sources, Cache(ledger, place.blobs(), place.home / "work"))
+        if built is None:
+            return ()
         crew = make_crew(place, ledger, None, shown, secret_of)
         with simulated(place.simulation, fleet.boards, shown) as boards:
             order = Order(

@@ -10,7 +10,7 @@ from orchestrator.cache import Cache, Explanation
 from orchestrator.cli.board_plan import plan_boards, print_planned
 from orchestrator.cli.console import out, print_json, print_table
 from orchestrator.cli.options import Job, open_ledger
-from orchestrator.domain import Json, Recipe, ToolchainIdentity
+from orchestrator.domain import Json, ToolchainIdentity
 from orchestrator.explain import explain_stages, in_words
 from orchestrator.hashing import as_json
 from orchestrator.pulsar2.build_config import build_argv, build_config
@@ -33,8 +33,7 @@ def print_plan(
     made_by, argv = sources.toolchain, build_argv(job.recipe.compile.target)
     config = build_config(job.recipe, made_by.version)
     stages = {stage: _words(explained.get(stage)) for stage in _STAGES}
-    made = all(one is not None and one.hit for one in map(explained.get, _stages(job.recipe)))
-    planned = plan_boards(job, ignore_learned=ignore_learned) if ask_boards and made else ()
+    planned = plan_boards(job, sources, ignore_learned=ignore_learned) if ask_boards else ()
     boards = [(board.name, board.address) for board in job.fleet.boards]
     if json:
         print_json(
@@ -70,10 +69,6 @@ def _print_command(
     )
     console.print(f"command: {' '.join(argv)}", markup=False, soft_wrap=True)
     console.print("config:", json_text.dumps(config, indent=2), markup=False)
-
-
-def _stages(recipe: Recipe) -> tuple[str, ...]:
-    return _STAGES if recipe.check.images else _STAGES[:-1]
 
 
 def _words(explanation: Explanation | None) -> str:
