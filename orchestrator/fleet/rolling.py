@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -116,6 +116,7 @@ def _work_on(
 ) -> None:
     """Visit the boards of a wave, some of them again; say and keep how each went at once."""
     progress = crew.progress
+    before: dict[str, BoardOutcome] = {}
 
     def again(result: _Result) -> tuple[_Task, float] | None:
         task, one = _understood(result)
@@ -124,6 +125,7 @@ def _work_on(
         pause = retries.take(task.board.name, one.outcome.error_code, one.free_in_s)
         if pause is None:
             return None
+        before[task.board.name] = _with_what_was_learned(one.outcome, before)
         progress.event(task.board.name, f"{one.outcome.error}; tried again in {pause:g} s")
         return _next(task, one, asked, retries), pause * asked.patience
 
@@ -133,8 +135,24 @@ def _work_on(
     tasks = [_Task(board, asked.visit.run_id) for board in boards]
     for result in crew.engine.map(work, tasks, of_tasks, again):
         task, one = _understood(result)
+        one = replace(one, outcome=_with_what_was_learned(one.outcome, before))
         outcomes[task.board.name] = _keep(one, asked, crew)
         progress.advance("boards", "visited", len(outcomes), len(asked.fleet.boards))
+
+
+def _with_what_was_learned(
+    outcome: BoardOutcome, before: Mapping[str, BoardOutcome]
+) -> BoardOutcome:
+    """Keep what an earlier try has found out, where a later one did not come so far."""
+    earlier = before.get(outcome.board)
+    if earlier is None or outcome.facts:
+        return outcome
+    return replace(
+        outcome,
+        facts=earlier.facts,
+        simulated=earlier.simulated,
+        delivery=outcome.delivery or earlier.delivery,
+    )
 
 
 def _next(task: _Task, one: Visited, asked: Roll, retries: Retries) -> _Task:

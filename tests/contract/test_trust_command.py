@@ -142,7 +142,7 @@ def test_a_password_is_asked_for_once_and_never_shown(tmp_path: Path, ssh_home: 
     said = on_terminal(tmp_path, ssh_home.parent, ["fleet", "check", "--fleet", "all"], "s3cr3t")
 
     assert said.count("password of b1, b2 (2 boards)") == 1
-    assert said.count("failed: UNREACHABLE") == 2
+    assert said.count("failed: LOGIN") == 2
     assert "s3cr3t" not in said
     kept = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not [path for path in kept if b"s3cr3t" in path.read_bytes()]

@@ -85,6 +85,7 @@ def write_inventory(path: Path, boards: Sequence[Board]) -> None:
                 "boards": [board.name for board in boards],
                 "recipe": "segformer-tiny",
                 "toolchain": "image",
+                "quarantine_after": 20,  # the tests of this file share the boards
             }
         },
     }
@@ -146,7 +147,8 @@ def test_what_lies_on_a_board_is_what_its_name_says(
         )
         hashes = {file["sha256"] for file in manifest["files"].values()}
         assert hashes <= {sha256 for sha256, _ in blobs}
-        assert docker_engine("exec", name, "ls", "/root/.orch/incoming") == ""
+        (token,) = docker_engine("exec", name, "ls", "/root/.orch/incoming").split()
+        assert docker_engine("exec", name, "ls", f"/root/.orch/incoming/{token}") == ""
         agent = docker_engine("exec", name, "sh", "-c", "sha256sum /root/.orch/agent/*.pyz")
         assert agent.split()[0] == Path(agent.split()[1]).stem
 
@@ -197,7 +199,8 @@ def test_a_board_that_dies_at_work_does_not_stop_the_others_and_converges_later(
     assert report.code == 1
     failed = report.boards[victim.name]
     assert failed["error_code"] == "UNREACHABLE"
-    assert failed["error"].startswith(f"{victim.name}: the connection was lost")
+    assert failed["error"].startswith(victim.name)
+    assert "no connection" in failed["error"]  # it was tried again
     assert failed["delivery"]["uploaded_bytes"] == 0  # what was learned before is kept
     assert report.run["summary"]["failed_boards"] == [victim.name]
     assert_measured(report, [board.name for board in others])
