@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from orchestrator.actions import (
@@ -72,30 +72,41 @@ def build(recipe: Recipe, shop: Workshop, run_id: str) -> Built:
     return Built(exported, optimized, compiled, checked, hits, release)
 
 
+def walk_stages(
+    recipe: Recipe, sources: Sources, cache: Cache
+) -> Iterator[tuple[Wanted, ActionRecord | None]]:
+    """Give what each stage has to make, with the finished action; do nothing.
+
+    A stage behind one that is not finished has no key yet, so the first such is the last.
+    """
+    made_by = sources.toolchain
+    export = export_wanted(recipe, sources.checkpoint, sources.evaluation)
+    yield export, (exported := cache.find(export))
+    if exported is None:
+        return
+    optimize = optimize_wanted(recipe, exported.outputs["onnx"].sha256, sources.evaluation)
+    yield optimize, (optimized := cache.find(optimize))
+    if optimized is None:
+        return
+    onnx = optimized.outputs["onnx"].sha256
+    build_it = compile_wanted(recipe, onnx, sources.calibration, made_by)
+    yield build_it, (compiled := cache.find(build_it))
+    if compiled is not None and recipe.check.images:
+        axmodel = compiled.outputs["axmodel"].sha256
+        check = check_wanted(recipe, onnx, axmodel, sources.evaluation, made_by)
+        yield check, cache.find(check)
+
+
 def find_built(recipe: Recipe, sources: Sources, cache: Cache) -> Built | None:
     """Give what `build` would, where nothing is left to be done; write nothing down."""
-    found: list[ActionRecord] = []
-
-    def has(wanted: Wanted) -> bool:
-        action = cache.find(wanted)
-        if action is not None:
-            found.append(action)
-        return action is not None
-
-    if not has(export_wanted(recipe, sources.checkpoint, sources.evaluation)):
+    walked = [action for _, action in walk_stages(recipe, sources, cache)]
+    found = {action.stage: action for action in walked if action is not None}
+    if len(found) < (4 if recipe.check.images else 3):
         return None
-    if not has(optimize_wanted(recipe, found[0].outputs["onnx"].sha256, sources.evaluation)):
-        return None
-    onnx, made_by = found[1].outputs["onnx"].sha256, sources.toolchain
-    if not has(compile_wanted(recipe, onnx, sources.calibration, made_by)):
-        return None
-    axmodel = found[2].outputs["axmodel"].sha256
-    checks = recipe.check.images > 0
-    if checks and not has(check_wanted(recipe, onnx, axmodel, sources.evaluation, made_by)):
-        return None
-    release = make_release(recipe, found[2], keep_inputs(recipe, cache.blobs))
-    hits = {action.stage: True for action in found}
-    return Built(found[0], found[1], found[2], found[3] if checks else None, hits, release)
+    compiled = found["compile"]
+    release = make_release(recipe, compiled, keep_inputs(recipe, cache.blobs))
+    hits = dict.fromkeys(found, True)
+    return Built(found["export"], found["optimize"], compiled, found.get("check"), hits, release)
 
 
 def _keep_release(

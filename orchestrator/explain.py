@@ -8,10 +8,10 @@ from enum import Enum
 from itertools import zip_longest
 
 from orchestrator.actions import Sources
+from orchestrator.building import walk_stages
 from orchestrator.cache import Cache, Explanation
 from orchestrator.domain import Json, Recipe
 from orchestrator.hashing import canonical_json
-from orchestrator.plan import check_wanted, compile_wanted, export_wanted, optimize_wanted
 
 #: What a field was in the last run, and what it is now.
 Change = tuple[str | None, str | None]
@@ -33,25 +33,7 @@ def explain_stages(recipe: Recipe, sources: Sources, cache: Cache) -> list[Expla
 
     A stage behind one that misses has no key yet, so the list ends with the first miss.
     """
-    export = export_wanted(recipe, sources.checkpoint, sources.evaluation)
-    explained = [cache.explain(export)]
-    exported = cache.find(export)
-    if exported is None:
-        return explained
-    optimize = optimize_wanted(recipe, exported.outputs["onnx"].sha256, sources.evaluation)
-    explained.append(cache.explain(optimize))
-    optimized = cache.find(optimize)
-    if optimized is None:
-        return explained
-    onnx = optimized.outputs["onnx"].sha256
-    compiled = compile_wanted(recipe, onnx, sources.calibration, sources.toolchain)
-    explained.append(cache.explain(compiled))
-    made = cache.find(compiled)
-    if made is not None and recipe.check.images:
-        axmodel = made.outputs["axmodel"].sha256
-        check = check_wanted(recipe, onnx, axmodel, sources.evaluation, sources.toolchain)
-        explained.append(cache.explain(check))
-    return explained
+    return [cache.explain(wanted) for wanted, _ in walk_stages(recipe, sources, cache)]
 
 
 def in_words(explanation: Explanation) -> str:

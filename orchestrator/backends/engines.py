@@ -61,15 +61,8 @@ class ThreadEngine:
                 threading.Thread(target=work, args=(item,), daemon=True).start()
 
         begin()
-        open_items = len(todo)
         try:
-            while open_items:
-                result = done.get()
-                if (next_one := again(result)) is not None:
-                    _later(next_one[1], begin, next_one[0])
-                    continue
-                open_items -= 1
-                yield result
+            yield from _handed_over(len(todo), done.get, again, begin)
         finally:
             # Where nobody waits any more, Ctrl-C for one, no further item is begun.
             with lock:
@@ -110,30 +103,35 @@ class DaskEngine:
                     sent[future.key] = item
                     future.add_done_callback(news.put)
 
-            begin()
-            open_items = len(todo)
-            while open_items:
-                one = news.get()
-                if isinstance(one, tuple):
+            def next_result() -> Ok[Item, Result] | Failed[Item]:
+                while isinstance(one := news.get(), tuple):
                     turns.add(one[0])
                     begin()
-                    continue
                 item = sent.pop(one.key)
-                result: Ok[Item, Result] | Failed[Item] = _outcome(one, item)
                 turns.end(item)
                 begin()
-                if (next_one := again(result)) is not None:
-                    _later(next_one[1], news.put, (next_one[0],))
-                    continue
-                open_items -= 1
-                yield result
+                return _outcome(one, item)
+
+            begin()
+            yield from _handed_over(len(todo), next_result, again, lambda item: news.put((item,)))
 
 
-def _later(pause_s: float, func: Callable[..., None], argument: object) -> None:
-    """Call a function after a pause, in a thread that does not keep the process alive."""
-    timer = threading.Timer(pause_s, func, (argument,))
-    timer.daemon = True
-    timer.start()
+def _handed_over(
+    open_items: int,
+    next_result: Callable[[], Ok[Item, Result] | Failed[Item]],
+    again: Again[Item, Result],
+    add: Callable[[Item], None],
+) -> Iterator[Ok[Item, Result] | Failed[Item]]:
+    """Give the results that are final; what `again` gives for another is added after its pause."""
+    while open_items:
+        result = next_result()
+        if (more := again(result)) is None:
+            open_items -= 1
+            yield result
+            continue
+        timer = threading.Timer(more[1], add, (more[0],))
+        timer.daemon = True  # it must not keep the process alive
+        timer.start()
 
 
 def _client(url: str) -> Client:
