@@ -7,12 +7,19 @@ NO_AGENT = 93
 #: What `adopted` ends with when it did not get what was sent.
 DAMAGED = 94
 
+#: Starts the agent in this Python; what `python3 FILE` does beside it takes a seventh of the time.
+_START = """
+sys.path[0], sys.argv = final, [final]
+start = zipimport.zipimporter(final).get_code("__main__")
+exec(start, {"__name__": "__main__", "__file__": final + "/__main__.py"})
+"""
 #: One round trip whether the agent is there or not.
-_ASK = 'test -f "$1" || exit 93; exec python3 "$1"'
-#: Gives the agent its name only when what lies on the disk is what was sent, and then runs it: the
-#: request comes behind it on stdin.
+_ASK = 'test -f "$1" || exit 93; exec python3 -c "$2" "$1"'
+_INSTALLED = f"import sys, zipimport\nfinal = sys.argv[1]{_START}"
+#: Gives the agent its name only when what lies on the disk is what was sent, and then runs it, in
+#: the Python that is there already: the request comes behind it on stdin.
 _ADOPT = """
-import hashlib, os, sys
+import hashlib, os, sys, zipimport
 final, wanted, left = sys.argv[1], sys.argv[2], int(sys.argv[3])
 folder, part = os.path.dirname(final), "%s.%d.part" % (final, os.getpid())
 def end(kind, error, trace):
@@ -37,7 +44,7 @@ if found != wanted:
     sys.exit(94)
 os.replace(part, final)
 os.fsync(os.open(folder, os.O_RDONLY))
-os.execvp("python3", ["python3", final])
+sys.excepthook = sys.__excepthook__
 """
 #: Runs the agent from memory: a board that is only looked at keeps nothing. It is read from stdin
 #: before the request.
@@ -61,12 +68,12 @@ sys.exit(main())
 
 def installed(file: str) -> list[str]:
     """Start the agent that lies there; ends with NO_AGENT where there is none."""
-    return ["sh", "-c", _ASK, "sh", file]
+    return ["sh", "-c", _ASK, "sh", file, _INSTALLED]
 
 
 def adopted(file: str, sha256: str, size_bytes: int) -> list[str]:
     """Keep the agent there and start it: its bytes come first on stdin, the request behind them."""
-    return ["python3", "-c", _ADOPT, file, sha256, str(size_bytes)]
+    return ["python3", "-c", _ADOPT + _START, file, sha256, str(size_bytes)]
 
 
 def from_memory(size_bytes: int) -> list[str]:

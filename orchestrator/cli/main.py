@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -106,6 +107,8 @@ def main() -> None:
             f"{type(error).__name__}: {error}", f"a bug in orch; traceback in {_write_debug_log()}"
         )
         sys.exit(1)
+    finally:
+        gc.freeze()  # the process ends: what it has is not looked through for cycles once more
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:

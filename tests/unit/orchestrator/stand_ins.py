@@ -72,7 +72,7 @@ class LocalBoard(Answering):
     def _near(self, argv: Sequence[str], stdin: bytes) -> CommandResult:
         """Do what a command of `Agent` does: bring the agent there, or ask it if it is."""
         brings = argv[0] == "python3"
-        agent, size = self.home / argv[3 if brings else -1], int(argv[-1]) if brings else 0
+        agent, size = self.home / argv[3 if brings else 4], int(argv[-1]) if brings else 0
         if brings:
             agent.parent.mkdir(parents=True, exist_ok=True)
             agent.write_bytes(stdin[:size])
