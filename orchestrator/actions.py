@@ -157,7 +157,7 @@ def check_action(
             bench = Bench(shop.toolchain, sources.toolchain, shop.progress, folder, log)
             done = check(recipe, graph, model, images, bench)
         facts = check_facts(done, sources.toolchain, log)
-        return Produced({"class_maps": done.class_maps, "log": log}, facts)
+        return Produced({"answers": done.answers, "log": log}, facts)
 
     wanted = check_wanted(recipe, onnx, axmodel, sources.evaluation, sources.toolchain)
     return do(shop, task.run_id, wanted, make)

@@ -1,4 +1,4 @@
-"""What a release says of images, on a board: one class map per image."""
+"""What a release says of images, on a board: one answer per image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator.agent import Agent
 from orchestrator.domain import Artifact, Json, Recipe
 from orchestrator.errors import AgentError
 from orchestrator.replies import parse_outputs
-from orchestrator.segmentation import ClassMap, class_map
+from orchestrator.tasks import Answer, output_name, task_of
 
 MODEL = "model.axmodel"
 #: What starting, loading and sending may take beside the work itself.
@@ -26,12 +26,12 @@ def infer(
     inputs: Sequence[Artifact],
     shapes: Sequence[tuple[int, ...]],
     run_id: str,
-) -> list[ClassMap]:
+) -> list[Answer]:
     """Have a release that is on the board look at images there; it need not be the current one.
 
     Raises:
-        AgentError: with the agent's code, or INPUT_MISMATCH when an output is not a class map of
-            its shape, (H, W).
+        AgentError: with the agent's code, or INPUT_MISMATCH when an output is not an answer of
+            its shape.
         DeadlineError, Unreachable: the work goes on on the board; the same run_id joins it.
     """
     request: dict[str, Json] = {
@@ -43,26 +43,26 @@ def infer(
     }
     name = agent.board.name
     outputs = parse_outputs(name, agent.ask("infer", request, recipe.run.timeout_s + MARGIN_S))
-    return _class_maps(name, outputs, recipe, list(shapes))
+    return _answers(name, outputs, recipe, list(shapes))
 
 
-def _class_maps(
+def _answers(
     name: str,
     outputs: Sequence[dict[str, NDArray[np.generic]]],
     recipe: Recipe,
     expected: list[tuple[int, ...]],
-) -> list[ClassMap]:
+) -> list[Answer]:
     """Pick the model's output of each image; a wrong count or shape is an error, not a crash."""
-    wanted = recipe.export.output_name if recipe.head.op == "none" else recipe.head.output_name
+    wanted = output_name(recipe)
     shapes = [tensors[wanted].shape for tensors in outputs if wanted in tensors]
-    maps: list[ClassMap] = []
+    answers: list[Answer] = []
     with suppress(KeyError, IndexError, ValueError):  # not there, or of another rank
-        maps = [class_map(tensors[wanted], recipe.head.axis) for tensors in outputs]
-    if [found.shape for found in maps] != expected:
+        answers = [task_of(recipe).answer(tensors[wanted], recipe) for tensors in outputs]
+    if [found.shape for found in answers] != expected:
         raise AgentError(
             f"{name}: {wanted!r} came back for {len(shapes)} images, as {sorted(set(shapes))}, "
-            f"expected were {len(expected)} class maps {sorted(set(expected))}",
+            f"expected were {len(expected)} answers {sorted(set(expected))}",
             "build and deploy again: the model and its recipe do not fit",
             "INPUT_MISMATCH",
         )
-    return maps
+    return answers

@@ -81,12 +81,13 @@ def check_facts(done: Checked, made_by: ToolchainIdentity, log: Path) -> dict[st
     agreed = done.agreement
     least = min((one.cosine for one in done.outputs if one.cosine is not None), default=None)
     cosine = "" if least is None else f", cosine {least:.5f}"
+    miou = "" if agreed.miou is None else f", mIoU {agreed.miou:.3f}"
     simulated = ", SIMULATED" if made_by.simulated else ""
     return {
         "summary": f"pulsar2 run against float on {agreed.images} images: agreement "
-        f"{agreed.pixel_agreement:.2%}, mIoU {agreed.miou:.3f}{cosine}{simulated}",
+        f"{agreed.share:.2%}{miou}{cosine}{simulated}",
         "images": agreed.images,
-        "agreement": agreed.pixel_agreement,
+        "agreement": agreed.share,
         "miou": agreed.miou,
         "cosine": least,
         "outputs": as_json(done.outputs),

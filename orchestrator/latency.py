@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.domain import Json, Judged, Measurement
+from orchestrator.domain import Evidence, Json, Judged, Measurement
 
 #: p99 is refused under this many samples: fewer than two lie above it.
 MIN_SAMPLES_FOR_P99 = 100
@@ -86,22 +86,24 @@ def judge(measurement: Measurement) -> Judged:
     samples, figures = measurement.samples_ns, tool_figures(measurement)
     if figures is None and min(samples, default=0) <= 0:
         why = f"a sample is {min(samples)} ns" if samples else "there are no samples"
-        return Judged("INVALID", (why,))
+        return Judged("INVALID", (Evidence("INVALID", "samples", why),))
     before, after = measurement.before, measurement.after
     load = _number(before, "npu_load_percent")
     if load is not None and load > MAX_FOREIGN_NPU_LOAD_PERCENT:
-        return Judged("CONTENDED", (f"the NPU was {load:.0f} % busy before the measurement",))
+        busy = f"the NPU was {load:.0f} % busy before the measurement"
+        return Judged("CONTENDED", (Evidence("CONTENDED", "npu_load_percent", busy),))
     clocks = _number(before, "npu_clock_mhz"), _number(after, "npu_clock_mhz")
     if clocks[0] is not None and clocks[1] is not None and clocks[1] < clocks[0]:
         fell = f"the NPU clock fell from {clocks[0]:.0f} to {clocks[1]:.0f} MHz"
-        return Judged("THROTTLED", (fell,))
+        return Judged("THROTTLED", (Evidence("THROTTLED", "npu_clock_mhz", fell),))
     if figures is not None:
         unseen = f"{figures.instrument} gives no samples: whether it was steady is not known"
-        return Judged("VALID", (unseen,))
+        return Judged("VALID", (Evidence("VALID", "samples", unseen),))
     spread = block_spread(samples)
     if spread > MAX_BLOCK_SPREAD:
         bound = f"{MAX_BLOCK_SPREAD:.0%}"
-        return Judged("NOISY", (f"block medians lie {spread:.1%} apart, more than {bound}",))
+        apart = f"block medians lie {spread:.1%} apart, more than {bound}"
+        return Judged("NOISY", (Evidence("NOISY", "samples", apart),))
     return Judged("VALID")
 
 

@@ -36,10 +36,10 @@ from orchestrator.fleet.visiting import Gear, Visit
 from orchestrator.leases import owner_of
 from orchestrator.release import evaluation_images
 from orchestrator.seams import Blobs
-from orchestrator.segmentation import ClassMap
 from orchestrator.stages.deploy import manifest, wanted
 from orchestrator.stages.report import write_report
 from orchestrator.table import summarise_run
+from orchestrator.tasks import Answer
 from orchestrator.transfer.relaying import Cargo, Relays, relays_of
 
 
@@ -116,10 +116,10 @@ def prepare(order: Order, crew: Crew, started: RunRecord) -> Visit:
     """Say what each board is visited for."""
     recipe, built, fleet = order.recipe, order.built, order.fleet
     blobs, ledger, release = crew.encoder.blobs, crew.ledger, built.release
-    reference = _class_maps(built.optimized, "reference", blobs)
+    reference = _answers(built.optimized, "reference", blobs)
     golden = reference
     if built.checked is not None:
-        golden = _class_maps(built.checked, "class_maps", blobs)
+        golden = _answers(built.checked, "answers", blobs)
     names = [board.name for board in fleet.boards]
     baselines = ledger.last_outcomes(names, recipe.name, started.run_id)
     return Visit(
@@ -171,8 +171,8 @@ def _relays(order: Order, crew: Crew, visit: Visit) -> AbstractContextManager[Re
     return Relays(relays, cargo, open_agent, visit.owner, crew.encoder, crew.progress)
 
 
-def _class_maps(action: ActionRecord, role: str, blobs: Blobs) -> tuple[ClassMap, ...]:
-    """Give class maps that a stage has made, one (H, W) per evaluation image."""
+def _answers(action: ActionRecord, role: str, blobs: Blobs) -> tuple[Answer, ...]:
+    """Give the answers that a stage has made, one per evaluation image."""
     with blobs.open(action.outputs[role].sha256) as path:
         return tuple(np.load(path, allow_pickle=False))
 

@@ -24,7 +24,7 @@ from orchestrator.domain import (
     Target,
 )
 from orchestrator.errors import ConfigError
-from orchestrator.recipe_file import ImagesFile, RecipeFile
+from orchestrator.recipe_file import CheckpointFile, ImagesFile, RecipeFile
 from orchestrator.yaml_file import explain, read_yaml
 
 #: Where the recipes lie that come with orch.
@@ -73,9 +73,7 @@ def _recipe(path: Path, parsed: RecipeFile) -> Recipe:
     mean, std = parsed.preprocess.mean, parsed.preprocess.std
     return Recipe(
         name=path.stem,
-        checkpoint=Checkpoint(
-            parsed.checkpoint.source, parsed.checkpoint.revision, parsed.checkpoint.task
-        ),
+        checkpoint=_checkpoint(path, parsed.checkpoint),
         export=ExportSpec(
             export.opset,
             export.input.name,
@@ -85,7 +83,12 @@ def _recipe(path: Path, parsed: RecipeFile) -> Recipe:
             export.min_agreement,
         ),
         preprocess=Preprocess(
-            (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]), parsed.preprocess.colour
+            (mean[0], mean[1], mean[2]),
+            (std[0], std[1], std[2]),
+            parsed.preprocess.colour,
+            parsed.preprocess.fit,
+            parsed.preprocess.crop_edge,
+            parsed.preprocess.resample,
         ),
         head=HeadSpec(head.op, head.axis, head.keepdims, head.output),
         compile=CompileSpec(
@@ -100,21 +103,36 @@ def _recipe(path: Path, parsed: RecipeFile) -> Recipe:
             check.images, check.timeout, check.min_agreement, check.min_miou, check.min_cosine
         ),
         smoke=SmokeSpec(parsed.smoke.images, parsed.smoke.min_agreement),
-        run=RunSpec(parsed.run.warmup, parsed.run.iterations, parsed.run.timeout),
+        run=RunSpec(
+            None if parsed.run.warmup == "auto" else parsed.run.warmup,
+            parsed.run.iterations,
+            parsed.run.timeout,
+            parsed.run.min_duration,
+            parsed.run.blocks,
+        ),
         evaluation=_images(path, parsed.evaluation),
-        gates=Gates(parsed.gates.min_agreement, parsed.gates.min_miou, parsed.gates.max_p50_ms),
+        gates=Gates(**parsed.gates.model_dump()),
         classes=tuple(parsed.classes),
         palette=tuple(_rgb(colour) for colour in parsed.classes.values()),
     )
 
 
 def _images(path: Path, images: ImagesFile) -> ImageSource:
-    folder = (
-        None
-        if images.folder is None
-        else str((path.parent / Path(images.folder).expanduser()).resolve())
+    folder, masks = (
+        None if named is None else _beside(path, named) for named in (images.folder, images.masks)
     )
-    return ImageSource(folder, images.generator, images.seed, images.size)
+    return ImageSource(folder, images.generator, images.seed, images.size, masks)
+
+
+def _checkpoint(path: Path, given: CheckpointFile) -> Checkpoint:
+    if given.onnx is not None:
+        return Checkpoint(_beside(path, given.onnx), None, given.task, "onnx")
+    return Checkpoint(str(given.source), given.revision, given.task)
+
+
+def _beside(recipe: Path, named: str) -> str:
+    """Give a path as it is meant: relative to the recipe's folder."""
+    return str((recipe.parent / Path(named).expanduser()).resolve())
 
 
 def _rgb(colour: str) -> Rgb:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
+from orchestrator.domain import Task
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -28,20 +30,34 @@ class ImagesFile(_Model):
     generator: Literal["street-scenes"] | None = None
     seed: Annotated[int, Field(ge=0)] = Field(0, description="first seed of the generator")
     size: _Count = Field(32, description="how many images are used")
+    masks: str | None = Field(
+        None, description="folder of class-id PNG files, each named as its image"
+    )
 
     @model_validator(mode="after")
     def _has_one_source(self) -> ImagesFile:
         if self.folder is not None and self.generator is not None:
             raise ValueError("give a folder or a generator, not both")
+        if self.masks is not None and self.folder is None:
+            raise ValueError("masks belong to a folder of images: give folder as well")
         return self
 
 
-class _Checkpoint(_Model):
-    """The weights."""
+class CheckpointFile(_Model):
+    """The weights, or a model that has been exported already."""
 
-    source: str = Field(description="hub id, folder, or `package:NAME` for one that orch ships")
+    source: str | None = Field(
+        None, description="hub id, folder, or `package:NAME` for one that orch ships"
+    )
+    onnx: str | None = Field(None, description="an ONNX file of your own, in place of a source")
     revision: str | None = Field(None, description="commit, tag or branch on the hub")
-    task: Literal["semantic-segmentation"] = "semantic-segmentation"
+    task: Task = "semantic-segmentation"
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> CheckpointFile:
+        if (self.source is None) == (self.onnx is None):
+            raise ValueError("give either source or onnx")
+        return self
 
 
 class _Input(_Model):
@@ -67,6 +83,13 @@ class _Preprocess(_Model):
     mean: _Mean
     std: _Std
     colour: Literal["RGB", "BGR"] = "RGB"
+    fit: Literal["stretch", "crop"] = Field(
+        "stretch", description="to the input's size, or the middle of it after resizing"
+    )
+    crop_edge: _Count | None = Field(
+        None, description="with fit: crop, what the shorter edge is resized to; else the input's"
+    )
+    resample: Literal["bilinear", "bicubic"] = "bilinear"
 
 
 class _Head(_Model):
@@ -142,8 +165,14 @@ class _Smoke(_Model):
 class _Run(_Model):
     """How a board is measured."""
 
-    warmup: Annotated[int, Field(ge=0, le=100_000)] = 10
-    iterations: _Count = 200
+    warmup: Annotated[int, Field(ge=0, le=100_000)] | Literal["auto"] = Field(
+        "auto", description="runs that do not count; auto: until they have settled"
+    )
+    iterations: _Count = Field(200, description="samples; at least so many with min_duration")
+    min_duration: _Seconds | None = Field(None, description="seconds that they last at least")
+    blocks: Annotated[int, Field(ge=1, le=1000)] = Field(
+        10, description="blocks of samples; sensors are read between them"
+    )
     timeout: _Seconds = Field(600, description="seconds")
 
 
@@ -153,6 +182,12 @@ class _Gates(_Model):
     min_agreement: _Share | None = Field(None, description="pixel agreement with the float model")
     min_miou: _Share | None = Field(None, description="mIoU against the float model")
     max_p50_ms: _Positive | None = None
+    max_p90_ms: _Positive | None = None
+    max_p99_ms: _Positive | None = Field(None, description="wants 300 samples or more")
+    min_mask_miou: _Share | None = Field(None, description="mIoU against the masks")
+    max_mask_miou_loss: _Share | None = Field(
+        None, description="how far mIoU against the masks may be below the float model's"
+    )
 
 
 _Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
@@ -161,9 +196,10 @@ _Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 class RecipeFile(_Model):
     """What to build and how to judge it."""
 
-    checkpoint: _Checkpoint
-    classes: Annotated[dict[str, _Colour], Field(min_length=2, max_length=256)] = Field(
-        description="class names in the order of their ids, each with its colour in overlays"
+    checkpoint: CheckpointFile
+    classes: Annotated[dict[str, _Colour], Field(max_length=1000)] = Field(
+        default_factory=dict,
+        description="class names in the order of their ids, each with its colour in overlays",
     )
     export: _Export
     preprocess: _Preprocess
@@ -174,6 +210,13 @@ class RecipeFile(_Model):
     run: _Run = Field(default_factory=_Run)
     evaluation: ImagesFile = Field(default_factory=lambda: ImagesFile(size=16))
     gates: _Gates = Field(default_factory=_Gates)
+
+    @model_validator(mode="after")
+    def _has_classes(self) -> RecipeFile:
+        least = 2 if self.checkpoint.task == "semantic-segmentation" else 0
+        if len(self.classes) < least:
+            raise ValueError(f"classes: {self.checkpoint.task} wants {least} or more")
+        return self
 
     @model_validator(mode="after")
     def _has_a_name_for_each_tensor(self) -> RecipeFile:

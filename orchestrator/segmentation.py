@@ -60,7 +60,7 @@ def agreement(
     pixels = sum(reference.size for reference in references)
     same = sum(share * ref.size for share, ref in zip(per_image, references, strict=True))
     return Agreement(
-        pixel_agreement=float(same / pixels),
+        share=float(same / pixels),
         miou=float(iou.mean()) if iou.size else 0.0,
         per_image=tuple(per_image),
         images=len(per_image),
@@ -70,20 +70,22 @@ def agreement(
 def write_overlay(
     path: Path,
     pixels: NDArray[np.uint8],
-    reference: ClassMap,
-    other: ClassMap,
-    palette: Sequence[Rgb],
+    reference: NDArray[np.uint8],
+    other: NDArray[np.uint8],
+    differs: NDArray[np.float32],
     captions: tuple[str, str, str, str],
 ) -> None:
-    """Write a sheet of four: image, float classes, board classes, and where the two differ."""
+    """Write a sheet of four: image, painted reference, painted other, and where the two differ.
+
+    `differs` is (h, w), 0..1; the painted answers are (h, w, 3) RGB, of any size.
+    """
     height, width = pixels.shape[:2]
-    differs = np.zeros((*reference.shape, 3), dtype=np.uint8)
-    differs[reference != other] = (255, 40, 40)
+    heat = (differs[..., np.newaxis] * np.array([255, 40, 40])).astype(np.uint8)
     panels = [
         pixels,
-        _blend(pixels, _paint(reference, palette)),
-        _blend(pixels, _paint(other, palette)),
-        _blend(pixels // 3, differs, image_share=0.5),
+        _blend(pixels, reference),
+        _blend(pixels, other),
+        _blend(pixels // 3, heat, image_share=0.5),
     ]
     sheet = Image.new("RGB", (2 * width, 2 * (height + _CAPTION_PX)), (24, 24, 24))
     pen = ImageDraw.Draw(sheet)
@@ -95,7 +97,7 @@ def write_overlay(
     sheet.save(path)
 
 
-def _paint(classes: ClassMap, palette: Sequence[Rgb]) -> NDArray[np.uint8]:
+def colours_of(classes: ClassMap, palette: Sequence[Rgb]) -> NDArray[np.uint8]:
     """Colour class ids; ids without a colour are black."""
     colours = np.array([*palette, (0, 0, 0)], dtype=np.uint8)
     known = np.where((classes < 0) | (classes >= len(palette)), len(palette), classes)

@@ -71,8 +71,8 @@ def table_row(run: RunRecord, outcome: BoardOutcome) -> tuple[str, ...]:
     verdict = (verdict_text(outcome),)
     measured, agreed = outcome.measurement, outcome.agreement
     accuracy = (
-        EMPTY if agreed is None else f"{agreed.pixel_agreement:.2%}",
-        EMPTY if agreed is None else f"{agreed.miou:.3f}",
+        EMPTY if agreed is None else f"{agreed.share:.2%}",
+        EMPTY if agreed is None else _decimals(agreed.miou, 3),
     )
     figures = None if measured is None else tool_figures(measured)
     if figures is not None:
@@ -125,7 +125,7 @@ def accuracy_rows(run: RunRecord, outcomes: Sequence[BoardOutcome]) -> list[tupl
     for outcome in outcomes:
         if (agreed_on := outcome.agreement) is not None:
             simulated = " (simulated)" if outcome.simulated else ""
-            share, miou = f"{agreed_on.pixel_agreement:.2%}", f"{agreed_on.miou:.3f}"
+            share, miou = f"{agreed_on.share:.2%}", _decimals(agreed_on.miou, 3)
             rows.append((f"{outcome.board}{simulated}", str(agreed_on.images), share, miou, EMPTY))
     return [("float ONNX", EMPTY, "reference", EMPTY, EMPTY), *rows] if rows else []
 
@@ -184,7 +184,7 @@ def outcome_in_one_line(outcome: BoardOutcome) -> str:
         if delivery.undone:
             parts.append(f"back to {delivery.before}: {'; '.join(delivery.undone)}")
     if agreed is not None:
-        parts.append(f"agreement {agreed.pixel_agreement:.2%} on {agreed.images} images")
+        parts.append(f"agreement {agreed.share:.2%} on {agreed.images} images")
     return ", ".join(parts) or "looked at"
 
 
@@ -217,10 +217,10 @@ def _broken_gates(outcome: BoardOutcome, gates: Gates) -> list[str]:
     agreed, measured = outcome.agreement, outcome.measurement
     if agreed is not None:
         for label, value, least in (
-            ("agreement", agreed.pixel_agreement, gates.min_agreement),
+            ("agreement", agreed.share, gates.min_agreement),
             ("mIoU", agreed.miou, gates.min_miou),
         ):
-            if least is not None and value < least:
+            if least is not None and value is not None and value < least:
                 broken.append(f"{outcome.board}: {label} {value:.4f} is under {least}")
     if measured is not None and measured.samples_ns and gates.max_p50_ms is not None:
         p50 = summarise(measured.samples_ns).p50_ms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.backends.ledger_schema import unpack_samples
@@ -12,6 +13,7 @@ from orchestrator.domain import (
     BoardOutcome,
     CompatibilityFact,
     Delivery,
+    Evidence,
     Judged,
     KeptRelease,
     Measurement,
@@ -35,32 +37,65 @@ def action_of(row: RowMapping) -> ActionRecord:
     return ActionRecord(**(values | {"outputs": outputs}))
 
 
-def measurement_of(row: RowMapping) -> Measurement:
-    """Give a measurement, its samples unpacked."""
+def measurement_of(row: RowMapping, details: Mapping[str, Any]) -> Measurement:
+    """Give a measurement, its samples unpacked; an older ledger has no details."""
     values = {name: value for name, value in row.items() if name != "run_id"}
     unpacked = {name: unpack_samples(values[name]) for name in ("warmup_ns", "samples_ns")}
     # Columns that are never empty: nothing takes 0 ns.
     told = {name: values[name] or None for name in ("load_ns", "first_ns")}
-    return Measurement(**(values | unpacked | told))
+    more = {**details}
+    for name in {"block_sizes", "readings"} & {*more}:
+        more[name] = tuple(more[name])
+    if "parts_ns" in more:
+        more["parts_ns"] = {part: tuple(times) for part, times in more["parts_ns"].items()}
+    return Measurement(**(values | unpacked | told | more))
 
 
-def outcome_of(row: RowMapping, measurement: Measurement | None) -> BoardOutcome:
-    """Give an outcome with what was measured."""
+def outcome_of(
+    row: RowMapping, measurement: Measurement | None, details: Mapping[str, Any]
+) -> BoardOutcome:
+    """Give an outcome with what was measured; an older ledger has no details."""
     delivery, judged, agreed = row["delivery"], row["judged"], row["agreement"]
+    accuracy = details.get("accuracy")
     return BoardOutcome(
         board=row["board"],
         simulated=bool(row["simulated"]),
         facts=row["facts"],
         delivery=_delivery_of(delivery) if delivery else None,
         measurement=measurement,
-        judged=Judged(judged["verdict"], tuple(judged["evidence"])) if judged else None,
-        agreement=Agreement(**(agreed | {"per_image": tuple(agreed["per_image"])}))
-        if agreed
-        else None,
+        judged=_judged_of(judged) if judged else None,
+        agreement=_agreement_of(agreed) if agreed else None,
         error_code=row["error_code"],
         error=row["error"],
         hint=row["hint"],
         overlays=tuple(row["overlays"]),
+        accuracy=_agreement_of(accuracy) if accuracy else None,
+        output_sha256=details.get("output_sha256", ""),
+    )
+
+
+def _judged_of(kept: Mapping[str, Any]) -> Judged:
+    """Give a verdict; an older ledger has the texts of its evidence only."""
+    verdict = kept["verdict"]
+    evidence = (
+        Evidence(verdict, "samples", one) if isinstance(one, str) else Evidence(**one)
+        for one in kept["evidence"]
+    )
+    return Judged(verdict, tuple(evidence))
+
+
+def _agreement_of(kept: Mapping[str, Any]) -> Agreement:
+    """Give an agreement; an older ledger has it of pixels only."""
+    values = {**kept}
+    if "pixel_agreement" in values:
+        values["share"] = values.pop("pixel_agreement")
+    interval = values.get("interval")
+    return Agreement(
+        **(
+            values
+            | {"per_image": tuple(values["per_image"])}
+            | {"interval": None if interval is None else (interval[0], interval[1])}
+        )
     )
 
 

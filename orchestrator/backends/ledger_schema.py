@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import zlib
 from array import array
+from typing import Any
 
 from sqlalchemy import JSON, Column, Float, Integer, LargeBinary, MetaData, String, Table, Text
 
 #: Raised by one with every change of the tables.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 #: Schemas that need no more than the tables they have not: those are made on opening.
-UPGRADABLE = (1, 2)
+UPGRADABLE = (1, 2, 3)
 
 META = MetaData()
 VERSION = Table("schema_version", META, Column("version", Integer, primary_key=True))
@@ -84,6 +86,15 @@ MEASUREMENTS = Table(
     Column("before", JSON, nullable=False),
     Column("after", JSON, nullable=False),
 )
+#: What newer versions know of an outcome and of its measurement: compressed JSON.
+DETAILS = Table(
+    "details",
+    META,
+    Column("run_id", String(64), primary_key=True),
+    Column("board", String(64), primary_key=True),
+    Column("outcome", LargeBinary, nullable=False),
+    Column("measurement", LargeBinary, nullable=False),
+)
 PLANS = Table(
     "plans",
     META,
@@ -126,6 +137,16 @@ COMPATIBILITY = Table(
     Column("count", Integer, nullable=False),
     Column("at", String(32), nullable=False),
 )
+
+
+def pack_json(values: object) -> bytes:
+    """Compress what JSON can hold."""
+    return zlib.compress(json.dumps(values, separators=(",", ":")).encode())
+
+
+def unpack_json(data: bytes) -> Any:
+    """Give the values of `pack_json`."""
+    return json.loads(zlib.decompress(data))
 
 
 def pack_samples(samples_ns: tuple[int, ...]) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Table, delete, func, insert, select, update
 
 from orchestrator.backends.ledger_rows import (
     action_of,
@@ -13,11 +13,13 @@ from orchestrator.backends.ledger_rows import (
 )
 from orchestrator.backends.ledger_schema import (
     ACTIONS,
+    DETAILS,
     MEASUREMENTS,
     OUTCOMES,
     RELEASES,
     RUNS,
     USES,
+    pack_json,
     pack_samples,
 )
 from orchestrator.backends.sql_fleet_memory import SqlFleetMemory
@@ -101,19 +103,20 @@ class SqlLedger(SqlFleetMemory):
         """Keep what a run learned of one board; a second time replaces the first."""
         row = asdict(outcome) | {"run_id": run_id, "simulated": int(outcome.simulated)}
         measured = row.pop("measurement")
+        rest = {"outcome": _more(row, OUTCOMES), "measurement": _more(measured or {}, MEASUREMENTS)}
+        key = {"run_id": run_id, "board": outcome.board}
         with self._transaction() as connection:
-            for table in (OUTCOMES, MEASUREMENTS):
+            for table in (OUTCOMES, MEASUREMENTS, DETAILS):
                 same = (table.c.run_id == run_id) & (table.c.board == outcome.board)
                 connection.execute(delete(table).where(same))
             connection.execute(insert(OUTCOMES).values(**row))
+            connection.execute(insert(DETAILS).values(**(key | rest)))
             if measured is not None:
                 packed: dict[str, object] = {
                     name: pack_samples(measured[name]) for name in ("warmup_ns", "samples_ns")
                 }
                 packed |= {name: measured[name] or 0 for name in ("load_ns", "first_ns")}
-                connection.execute(
-                    insert(MEASUREMENTS).values(**(measured | packed | {"run_id": run_id}))
-                )
+                connection.execute(insert(MEASUREMENTS).values(**(measured | packed | key)))
 
     def runs(self, limit: int) -> list[RunRecord]:
         """Give the newest runs, newest first."""
@@ -124,3 +127,8 @@ class SqlLedger(SqlFleetMemory):
         """Give one run."""
         rows = self._rows(select(RUNS).where(RUNS.c.run_id == run_id))
         return run_of(rows[0]) if rows else None
+
+
+def _more(values: dict[str, object], table: Table) -> bytes:
+    """Take what a table has no column for out of `values`, and pack it."""
+    return pack_json({name: values.pop(name) for name in [*values] if name not in table.c})

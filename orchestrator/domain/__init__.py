@@ -19,9 +19,11 @@ from orchestrator.domain.asked import (
     Rollout,
     RunSpec,
     SmokeSpec,
+    Task,
     ToolchainSpec,
 )
 from orchestrator.domain.basic import Artifact, Json, Rgb, Target, TensorSpec
+from orchestrator.domain.compared import Agreement, OutputDifference
 from orchestrator.domain.fleet_state import (
     CompatibilityFact,
     Health,
@@ -32,20 +34,16 @@ from orchestrator.domain.fleet_state import (
 )
 from orchestrator.domain.found import (
     ActionRecord,
-    Agreement,
     AxmodelHeader,
     BoardOutcome,
     CommandResult,
     Delivery,
-    Judged,
-    Measurement,
-    OutputDifference,
     Release,
     RunRecord,
     ToolchainIdentity,
-    Verdict,
 )
 from orchestrator.domain.kept import KeptAction, KeptRelease, StoredBlob
+from orchestrator.domain.measured import Evidence, Judged, Measurement, Verdict
 from orchestrator.domain.toolchains import (
     DOCUMENTED,
     LEVELS,
@@ -72,6 +70,7 @@ __all__ = [
     "CompileSpec",
     "Delivery",
     "EngineImage",
+    "Evidence",
     "ExportSpec",
     "Fleet",
     "Gates",
@@ -100,6 +99,7 @@ __all__ = [
     "SmokeSpec",
     "StoredBlob",
     "Target",
+    "Task",
     "TensorSpec",
     "ToolchainFact",
     "ToolchainIdentity",

@@ -8,26 +8,48 @@ from typing import Literal
 
 from orchestrator.domain.basic import Json, Rgb, Target
 
+#: What a model is for, in the words of the Hugging Face hub.
+Task = Literal[
+    "semantic-segmentation",
+    "image-classification",
+    "depth-estimation",
+    "image-feature-extraction",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
     """How an 8-bit image becomes the float input: `(x - mean) / std`, per channel, 0..255.
 
-    `colour` is the order of the channels that the model was trained on: `RGB` or `BGR`.
+    Attributes:
+        colour: the order of the channels that the model was trained on.
+        fit: `stretch` the image to the input's size, or `crop`: resize its shorter edge to
+            `crop_edge` and take the middle.
+        crop_edge: in pixels; None: the input's own shorter edge.
+        resample: how pixels are made when it is resized.
     """
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     colour: Literal["RGB", "BGR"]
+    fit: Literal["stretch", "crop"] = "stretch"
+    crop_edge: int | None = None
+    resample: Literal["bilinear", "bicubic"] = "bilinear"
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where the weights are: a hub id with its revision, or a folder on this machine."""
+    """Where the model comes from.
+
+    Attributes:
+        source: a hub id or a folder as `save_pretrained()` writes it; for `onnx` a file.
+        kind: `hf`, or `onnx` for a model that has been exported already.
+    """
 
     source: str
     revision: str | None
-    task: str
+    task: Task
+    kind: Literal["hf", "onnx"] = "hf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +80,17 @@ class ImageSource:
 
     Exactly one of `folder` and `generator` is set; neither is where the recipe leaves it to the
     command line.
+
+    Attributes:
+        masks: folder of class-id images, each named as its image; None: there are none, but those
+            that a generator draws.
     """
 
     folder: str | None
     generator: str | None
     seed: int
     count: int
+    masks: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,25 +137,44 @@ class SmokeSpec:
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """How a board is measured."""
+    """How a board is measured.
 
-    warmup: int
+    Attributes:
+        warmup: runs that do not count; None: until the drift is inside a bound.
+        iterations: samples of the steady state; at least so many where `min_duration_s` is set.
+        min_duration_s: how long the steady state lasts at least; None: `iterations` decide.
+        blocks: of how many blocks the steady state is made; sensors are read between them.
+    """
+
+    warmup: int | None
     iterations: int
     timeout_s: float
+    min_duration_s: float | None = None
+    blocks: int = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """The rules that make a run pass or fail; `None` is no rule."""
+    """The rules that make a run pass or fail; `None` is no rule.
+
+    Attributes:
+        min_miou: against the float model.
+        min_mask_miou: against the evaluation set's masks.
+        max_mask_miou_loss: how far it may be below the float model's, both against the masks.
+    """
 
     min_agreement: float | None
     min_miou: float | None
     max_p50_ms: float | None
+    max_p90_ms: float | None = None
+    max_p99_ms: float | None = None
+    min_mask_miou: float | None = None
+    max_mask_miou_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to build and how to judge it."""
+    """What to build and how to judge it; a task without classes has none, and no palette."""
 
     name: str
     checkpoint: Checkpoint

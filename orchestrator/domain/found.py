@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from orchestrator.domain.basic import Artifact, Json, Target, TensorSpec
-
-#: What may be believed of a measurement.
-Verdict = Literal["VALID", "NOISY", "THROTTLED", "CONTENDED", "INVALID"]
+from orchestrator.domain.compared import Agreement
+from orchestrator.domain.measured import Judged, Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,65 +75,6 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
-    """Class maps from a board against those of the float ONNX, over all evaluation images.
-
-    Attributes:
-        pixel_agreement: share of pixels with the same class, 0..1.
-        miou: mean over the classes that occur in either map, 0..1.
-        per_image: pixel agreement of each image, in order.
-        images: how many.
-    """
-
-    pixel_agreement: float
-    miou: float
-    per_image: tuple[float, ...]
-    images: int
-
-
-@dataclass(frozen=True, slots=True)
-class OutputDifference:
-    """One output of the compiled model under `pulsar2 run` against the float model's.
-
-    Attributes:
-        dtype: numpy's name of the compiled output's type.
-        cosine: similarity over all images; None for class ids and for outputs that are all zero.
-        max_abs_error: largest difference; None for class ids.
-    """
-
-    name: str
-    dtype: str
-    cosine: float | None
-    max_abs_error: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """The timed inferences of one model on one board; raw, in ns, warm-up and first run apart.
-
-    An instrument that gives no samples names itself in `runtime`, with a `summary` of its own, and
-    tells no `load_ns` and `first_ns`.
-    """
-
-    board: str
-    load_ns: int | None
-    first_ns: int | None
-    warmup_ns: tuple[int, ...]
-    samples_ns: tuple[int, ...]
-    runtime: Mapping[str, Json]
-    before: Mapping[str, Json]
-    after: Mapping[str, Json]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A verdict with the reasons for it."""
-
-    verdict: Verdict
-    evidence: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Delivery:
     """What deploying to one board did.
 
@@ -161,7 +100,13 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class BoardOutcome:
-    """Everything one run learned of one board; `error` says why the rest may be missing."""
+    """Everything one run learned of one board; `error` says why the rest may be missing.
+
+    Attributes:
+        agreement: with the float model, on the evaluation images.
+        accuracy: against the evaluation set's masks; None: it has none.
+        output_sha256: of the answers to all evaluation images, in order; empty: there are none.
+    """
 
     board: str
     simulated: bool
@@ -174,6 +119,8 @@ class BoardOutcome:
     error: str = ""
     hint: str = ""
     overlays: tuple[str, ...] = ()
+    accuracy: Agreement | None = None
+    output_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

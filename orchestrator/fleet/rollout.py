@@ -80,7 +80,7 @@ def against_baseline(
             )
     loss = rollout.max_agreement_loss
     if loss is not None and outcome.agreement is not None and baseline.agreement is not None:
-        share, had = outcome.agreement.pixel_agreement, baseline.agreement.pixel_agreement
+        share, had = outcome.agreement.share, baseline.agreement.share
         if had - share > loss:
             worse.append(
                 f"{outcome.board}: agreement {share:.2%} is {had - share:.2%} under its baseline "

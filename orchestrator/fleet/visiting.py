@@ -29,7 +29,6 @@ from orchestrator.fleet.rollout import against_baseline
 from orchestrator.leases import leased
 from orchestrator.replies import Probe
 from orchestrator.seams import Connect
-from orchestrator.segmentation import ClassMap
 from orchestrator.stages.deploy import (
     Means,
     deploy,
@@ -40,6 +39,7 @@ from orchestrator.stages.deploy import (
 )
 from orchestrator.stages.run import run
 from orchestrator.stages.smoke import smoke
+from orchestrator.tasks import Answer
 from orchestrator.transfer.encoding import Encoder
 from orchestrator.transfer.relaying import Relays
 
@@ -55,7 +55,7 @@ class Visit:
 
     Attributes:
         measure: run the release on the board as well; without, one that has it is left alone.
-        reference: class maps of the float model, one (H, W) per evaluation image.
+        reference: answers of the float model, one per evaluation image.
         golden: what a staged release must say of the first images; none: it need not.
         owner: who holds the boards meanwhile.
         need: what the release takes on a board, but for what has to be sent.
@@ -68,8 +68,8 @@ class Visit:
 
     recipe: Recipe
     release: Release
-    reference: tuple[ClassMap, ...]
-    golden: tuple[ClassMap, ...]
+    reference: tuple[Answer, ...]
+    golden: tuple[Answer, ...]
     agents: Programs
     run_id: str
     owner: str
@@ -101,7 +101,7 @@ class Gear:
 
 @dataclass(frozen=True, slots=True)
 class Visited:
-    """What came back from a board: the outcome, its class maps for the pictures, and remarks.
+    """What came back from a board: the outcome, its answers for the pictures, and remarks.
 
     Attributes:
         token: under which the board was held; None: it was not.
@@ -109,7 +109,7 @@ class Visited:
     """
 
     outcome: BoardOutcome
-    class_maps: tuple[ClassMap, ...] = ()
+    answers: tuple[Answer, ...] = ()
     remarks: tuple[str, ...] = ()
     token: int | None = None
     free_in_s: float | None = None
@@ -232,7 +232,7 @@ def _measure(agent: Agent, visit: Visit, found: _Found) -> None:
             _undo(agent, release, (error.message,), found)
         raise
     found.learn(measurement=ran.measurement, judged=ran.judged, agreement=ran.agreement)
-    found.visited = replace(found.visited, class_maps=ran.class_maps)
+    found.visited = replace(found.visited, answers=ran.answers)
     baseline = visit.baselines.get(agent.board.name)
     if worse := against_baseline(found.outcome, baseline, visit.rollout):
         _undo(agent, release, worse, found)

@@ -20,7 +20,7 @@ from orchestrator.pulsar2.header import read_header
 from orchestrator.pulsar2.log import find_cause
 from orchestrator.pulsar2.terminal import as_written
 from orchestrator.seams import Bench, Progress
-from orchestrator.segmentation import agreement, class_map
+from orchestrator.tasks import output_name, task_of
 
 MODEL = "input/model.axmodel"
 LIST = "input/list.txt"
@@ -40,12 +40,12 @@ Tensors = Mapping[str, NDArray[np.generic]]
 class Checked:
     """What quantization changed, as the toolchain itself simulates it on this host.
 
-    `class_maps` is a .npy file, (images, H, W) int32.
+    `answers` is a .npy file, one answer per image (orchestrator.tasks).
     """
 
     agreement: Agreement
     outputs: tuple[OutputDifference, ...]
-    class_maps: Path
+    answers: Path
 
 
 def check(
@@ -82,7 +82,7 @@ def check(
         {recipe.export.input_name: normalise(image.pixels, recipe.preprocess)} for image in images
     ]
     expected = run_all(onnx, feeds)
-    return _compare(recipe, expected, found, folder / "class_maps.npy")
+    return _compare(recipe, expected, found, folder / "answers.npy")
 
 
 def _names(images: Sequence[NamedImage]) -> list[str]:
@@ -140,26 +140,25 @@ def _read_output(recipe: str, folder: Path, spec: TensorSpec, log: Path) -> NDAr
 
 
 def _compare(
-    recipe: Recipe, expected: Sequence[Tensors], found: Sequence[Tensors], class_maps: Path
+    recipe: Recipe, expected: Sequence[Tensors], found: Sequence[Tensors], answers: Path
 ) -> Checked:
-    axis = recipe.head.axis
     outputs = list(expected[0])
     missing = set(outputs) - set(found[0])
     if missing:
         raise CompileError(
             f"{recipe.name}: the axmodel has no output {sorted(missing)}, it has {[*found[0]]}"
         )
-    wanted = recipe.export.output_name if recipe.head.op == "none" else recipe.head.output_name
-    maps = [class_map(one[wanted], axis) for one in found]
-    np.save(class_maps, np.stack(maps))
-    references = [class_map(one[wanted], axis) for one in expected]
+    wanted, task = output_name(recipe), task_of(recipe)
+    said = [task.answer(one[wanted], recipe) for one in found]
+    np.save(answers, np.stack(said))
+    references = [task.answer(one[wanted], recipe) for one in expected]
     return Checked(
-        agreement(references, maps, len(recipe.classes)),
+        task.compare(references, said, recipe),
         tuple(
             difference(name, [one[name] for one in expected], [one[name] for one in found])
             for name in outputs
         ),
-        class_maps,
+        answers,
     )
 
 

@@ -13,7 +13,7 @@ from orchestrator.domain import HeadSpec, Recipe
 from orchestrator.errors import OptimizeError
 from orchestrator.images import NamedImage, normalise
 from orchestrator.onnx_graph import count_ops, run_float
-from orchestrator.segmentation import class_map
+from orchestrator.tasks import task_of
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -60,17 +60,17 @@ def optimize(
     onnx.save(_with_head(simple, recipe.head), path)
     name = recipe.export.input_name
     feeds = [{name: normalise(image.pixels, recipe.preprocess)} for image in images]
-    axis = recipe.head.axis
-    classes = [class_map(output, axis) for output in run_float(path, feeds)]
-    expected = [class_map(output, axis) for output in run_float(source, feeds[:check])]
-    same = float(np.mean([(a == b).mean() for a, b in zip(expected, classes, strict=False)]))
+    task = task_of(recipe)
+    answers = [task.answer(output, recipe) for output in run_float(path, feeds)]
+    expected = [task.answer(output, recipe) for output in run_float(source, feeds[:check])]
+    same = task.compare(expected, answers[: len(expected)], recipe).share
     if same < MIN_AGREEMENT:
         raise OptimizeError(
             f"{recipe.name}: the optimized graph agrees with the exported one on {same:.3%} of "
             f"the pixels of {len(expected)} images (must be {MIN_AGREEMENT:.2%})"
         )
     reference = folder / "reference.npy"
-    np.save(reference, np.stack(classes))
+    np.save(reference, np.stack(answers))
     return Optimized(path, reference, count_ops(before), count_ops(simple), same, len(expected))
 
 

@@ -11,21 +11,24 @@ from orchestrator.errors import AgentError
 from orchestrator.inferring import MARGIN_S, MODEL, infer
 from orchestrator.latency import judge, tool_figures
 from orchestrator.replies import parse_measurement
-from orchestrator.segmentation import ClassMap, agreement
+from orchestrator.tasks import Answer, task_of
+
+#: Runs that do not count where the recipe does not say how many.
+_WARMUP = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a board did; `class_maps` has one (H, W) map per evaluation image."""
+    """What a board did; `answers` has one per evaluation image."""
 
     measurement: Measurement
     judged: Judged
     agreement: Agreement
-    class_maps: tuple[ClassMap, ...]
+    answers: tuple[Answer, ...]
 
 
 def run(
-    agent: Agent, recipe: Recipe, release: Release, reference: Sequence[ClassMap], run_id: str
+    agent: Agent, recipe: Recipe, release: Release, reference: Sequence[Answer], run_id: str
 ) -> Ran:
     """Time the model, then run it on the evaluation images and compare with `reference`.
 
@@ -42,16 +45,16 @@ def run(
             f"{recipe.run.iterations} were asked for"
         )
     shapes = [one.shape for one in reference]
-    maps = infer(agent, recipe, release.release_id, release.inputs, shapes, f"{run_id}-infer")
-    agreed = agreement(reference, maps, len(recipe.classes))
-    return Ran(measurement, judge(measurement), agreed, tuple(maps))
+    answers = infer(agent, recipe, release.release_id, release.inputs, shapes, f"{run_id}-infer")
+    agreed = task_of(recipe).compare(reference, answers, recipe)
+    return Ran(measurement, judge(measurement), agreed, tuple(answers))
 
 
 def _benchmark(agent: Agent, recipe: Recipe, release: Release, run_id: str) -> dict[str, Json]:
     request: dict[str, Json] = {
         "run_id": f"{run_id}-benchmark",
         "model": MODEL,
-        "warmup": recipe.run.warmup,
+        "warmup": _WARMUP if recipe.run.warmup is None else recipe.run.warmup,
         "iterations": recipe.run.iterations,
         "deadline_s": recipe.run.timeout_s,
         "input": release.inputs[0].sha256,

@@ -8,15 +8,15 @@ from orchestrator.agent import Agent
 from orchestrator.domain import Recipe, Release
 from orchestrator.errors import AgentError
 from orchestrator.inferring import infer
-from orchestrator.segmentation import ClassMap, agreement
+from orchestrator.tasks import Answer, task_of
 
 
 def smoke(
-    agent: Agent, recipe: Recipe, release: Release, golden: Sequence[ClassMap], run_id: str
+    agent: Agent, recipe: Recipe, release: Release, golden: Sequence[Answer], run_id: str
 ) -> float:
     """Run the staged release on the first images; give its pixel agreement with `golden`, 0..1.
 
-    `golden` has one (H, W) class map for each of the first of the release's inputs.
+    `golden` has one answer for each of the first of the release's inputs.
 
     Raises:
         AgentError: with the agent's code; GOLDEN_MISMATCH when the agreement is too low.
@@ -24,8 +24,8 @@ def smoke(
     """
     inputs = release.inputs[: len(golden)]
     shapes = [one.shape for one in golden]
-    maps = infer(agent, recipe, release.release_id, inputs, shapes, f"{run_id}-smoke")
-    share = agreement(golden, maps, len(recipe.classes)).pixel_agreement
+    answers = infer(agent, recipe, release.release_id, inputs, shapes, f"{run_id}-smoke")
+    share = task_of(recipe).compare(golden, answers, recipe).share
     if share < recipe.smoke.min_agreement:
         raise AgentError(
             f"{agent.board.name}: on {len(golden)} golden images the new release agrees by "

@@ -17,6 +17,7 @@ from orchestrator.domain import (
     Artifact,
     BoardOutcome,
     Delivery,
+    Evidence,
     Json,
     Judged,
     KeptAction,
@@ -49,9 +50,28 @@ OUTCOME = BoardOutcome(
     delivery=Delivery(
         "rel", 5, agent_uploaded=True, activated=False, facts=FACTS, undone=("slower", "worse")
     ),
-    measurement=Measurement("b1", 2**62, 3, (1, 2), (5, 2**62, 0), FACTS, {}, {"x": 1}),
-    judged=Judged("NOISY", ("a", "b")),
+    measurement=Measurement(
+        board="b1",
+        load_ns=2**62,
+        first_ns=3,
+        warmup_ns=(1, 2),
+        samples_ns=(5, 2**62, 0),
+        runtime=FACTS,
+        before={},
+        after={"x": 1},
+        block_sizes=(2, 1),
+        readings=({"at_ns": 1}, {"temperature_c": 50.5}),
+        parts_ns={"npu": (4, 2**61, 0)},
+        overhead_ns=90,
+        warmup_ended="steady",
+        left_cmm_bytes=0,
+    ),
+    judged=Judged(
+        "NOISY", (Evidence("NOISY", "samples", "a", 3, 0.2, 0.1), Evidence("NOISY", "x", "b"))
+    ),
     agreement=Agreement(0.25, 0.5, (0.125, 1 / 3), 2),
+    accuracy=Agreement(0.5, None, (0.5,), 1, (0.25, 0.75), {"sky": 0.5}, {"top1": 1.0}),
+    output_sha256="ab" * 32,
     error_code="TIMEOUT",
     error="b1: ä",
     hint="try",

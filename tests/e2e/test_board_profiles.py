@@ -75,7 +75,7 @@ def mixed(yard: Yard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mixe
 def test_a_sound_board_of_any_kind_gets_the_release_and_runs_it(mixed: Mixed, called: str) -> None:
     outcome = mixed.outcome(called)
     assert outcome["error"] == ""
-    assert outcome["agreement"]["pixel_agreement"] > 0.95
+    assert outcome["agreement"]["share"] > 0.95
     disk = read_disk(mixed.boards[called].name, mixed.work_dir(called))
     assert not_converged(disk, mixed.report.release_id) == []
 

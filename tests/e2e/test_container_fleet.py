@@ -113,7 +113,7 @@ def test_three_boards_are_measured_from_export_to_table(lab: Lab, first: Report)
         assert outcome["simulated"] is True
         assert len(outcome["measurement"]["samples_ns"]) == 100
         assert min(outcome["measurement"]["samples_ns"]) > 0
-        assert 0.95 <= outcome["agreement"]["pixel_agreement"] <= 1
+        assert 0.95 <= outcome["agreement"]["share"] <= 1
         assert outcome["agreement"]["images"] == 16
         assert outcome["delivery"]["uploaded_bytes"] > 1_000_000
         assert outcome["delivery"]["activated"] is True
@@ -232,4 +232,4 @@ def assert_measured(report: Report, names: Sequence[str]) -> None:
     for name in names:
         assert report.boards[name]["error"] == ""
         assert report.boards[name]["measurement"]["samples_ns"]
-        assert report.boards[name]["agreement"]["pixel_agreement"] >= 0.95
+        assert report.boards[name]["agreement"]["share"] >= 0.95

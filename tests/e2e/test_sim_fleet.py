@@ -106,8 +106,8 @@ def test_a_second_deploy_builds_nothing_and_uploads_nothing(place: Place) -> Non
 def test_the_boards_agree_with_the_float_model_and_with_each_other(place: Place) -> None:
     first, second = boards(place.deploy())
 
-    assert first["agreement"]["pixel_agreement"] == second["agreement"]["pixel_agreement"]
-    assert 0.97 <= float(str(first["agreement"]["pixel_agreement"])) < 1
+    assert first["agreement"]["share"] == second["agreement"]["share"]
+    assert 0.97 <= float(str(first["agreement"]["share"])) < 1
     assert first["facts"]["uid"] != second["facts"]["uid"]
     assert first["facts"]["simulated"] is True
     samples = first["measurement"]["samples_ns"]

@@ -10,12 +10,11 @@ from orchestrator.domain import Checkpoint
 from orchestrator.errors import ConfigError
 from orchestrator.recipes import DEMO_CHECKPOINT
 
-TASK = "semantic-segmentation"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def named(source: str | Path, revision: str | None = None) -> Checkpoint:
-    return Checkpoint(str(source), revision, TASK)
+    return Checkpoint(str(source), revision, "semantic-segmentation")
 
 
 def test_a_shipped_checkpoint_is_found_by_its_name() -> None:

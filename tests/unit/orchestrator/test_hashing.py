@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.domain import Artifact, Judged
+from orchestrator.domain import Artifact, Evidence, Judged
 from orchestrator.hashing import as_json, canonical_json, sha256_file, sha256_files, sha256_json
 
 
@@ -46,12 +46,24 @@ def test_equal_values_have_one_text() -> None:
 
 
 def test_dataclasses_become_objects_at_any_depth() -> None:
-    value = {"a": (Artifact("00", 1, "f"), Judged("VALID", ("x",)))}
+    value = {"a": (Artifact("00", 1, "f"), Judged("VALID", (Evidence("VALID", "samples", "x"),)))}
 
     assert as_json(value) == {
         "a": [
             {"sha256": "00", "size_bytes": 1, "name": "f"},
-            {"verdict": "VALID", "evidence": ["x"]},
+            {
+                "verdict": "VALID",
+                "evidence": [
+                    {
+                        "verdict": "VALID",
+                        "sensor": "samples",
+                        "text": "x",
+                        "block": None,
+                        "value": None,
+                        "bound": None,
+                    }
+                ],
+            },
         ]
     }
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from orchestrator.segmentation import agreement, class_map, confusion, write_overlay
+from orchestrator.segmentation import agreement, class_map, colours_of, confusion, write_overlay
 
 CLASSES = 5
 Map = NDArray[np.int32]
@@ -33,7 +33,7 @@ def slow_miou(references: list[Map], others: list[Map]) -> float:
     return sum(shares) / len(shares)
 
 
-def slow_pixel_agreement(references: list[Map], others: list[Map]) -> float:
+def slow_share(references: list[Map], others: list[Map]) -> float:
     same = total = 0
     for reference, other in zip(references, others, strict=True):
         for first, second in zip(reference.flat, other.flat, strict=True):
@@ -49,10 +49,10 @@ def test_agreement_is_that_of_plain_loops(seed: int) -> None:
     found = agreement(references, others, CLASSES)
 
     assert found.miou == pytest.approx(slow_miou(references, others))
-    assert found.pixel_agreement == pytest.approx(slow_pixel_agreement(references, others))
+    assert found.share == pytest.approx(slow_share(references, others))
     assert found.images == 3
     for index, share in enumerate(found.per_image):
-        alone = slow_pixel_agreement([references[index]], [others[index]])
+        alone = slow_share([references[index]], [others[index]])
         assert share == pytest.approx(alone)
 
 
@@ -61,14 +61,14 @@ def test_equal_maps_agree_wholly_whatever_classes_are_missing() -> None:
 
     found = agreement(maps, maps, CLASSES)
 
-    assert (found.pixel_agreement, found.miou) == (1, 1)
+    assert (found.share, found.miou) == (1, 1)
 
 
 def test_pixels_count_alike_in_images_of_different_sizes() -> None:
     references: list[Map] = [np.zeros((1, 1), np.int32), np.zeros((3, 3), np.int32)]
     others: list[Map] = [np.ones((1, 1), np.int32), np.zeros((3, 3), np.int32)]
 
-    assert agreement(references, others, CLASSES).pixel_agreement == pytest.approx(0.9)
+    assert agreement(references, others, CLASSES).share == pytest.approx(0.9)
 
 
 def test_ids_that_are_no_class_are_counted_apart() -> None:
@@ -98,7 +98,10 @@ def test_an_overlay_shows_four_panels_and_marks_what_differs(tmp_path: Path) -> 
     reference, other = np.zeros((4, 6), np.int32), np.zeros((4, 6), np.int32)
     other[0, 0] = 99  # an id without a colour must not stop the drawing
 
-    write_overlay(path, pixels, reference, other, [(0, 200, 0)], ("a", "b", "c", "d"))
+    palette = [(0, 200, 0)]
+    painted = (colours_of(reference, palette), colours_of(other, palette))
+    differs = (reference != other).astype(np.float32)
+    write_overlay(path, pixels, *painted, differs, ("a", "b", "c", "d"))
 
     with Image.open(path) as image:
         sheet = np.asarray(image)

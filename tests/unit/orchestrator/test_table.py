@@ -9,6 +9,7 @@ from orchestrator.domain import (
     Agreement,
     BoardOutcome,
     Delivery,
+    Evidence,
     Gates,
     Json,
     Judged,
@@ -175,7 +176,8 @@ def test_no_boards_is_a_sentence_too() -> None:
 
 @pytest.mark.parametrize("simulated", [True, False])
 def test_an_invalid_measurement_fails_its_board(*, simulated: bool) -> None:
-    one = replace(outcome(simulated=simulated), judged=Judged("INVALID", ("a sample is 0 ns",)))
+    why = Evidence("INVALID", "samples", "a sample is 0 ns")
+    one = replace(outcome(simulated=simulated), judged=Judged("INVALID", (why,)))
 
     assert cells(one)["verdict"] == "INVALID"
     assert summarise_run([one], NO_GATES).failed_boards == ("b1",)

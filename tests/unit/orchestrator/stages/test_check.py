@@ -120,11 +120,11 @@ def bench(
 def test_a_model_that_answers_like_the_float_one_agrees_wholly(bench: Bench) -> None:
     checked = bench.check(FakeRuntime(bench.truth))
 
-    assert (checked.agreement.pixel_agreement, checked.agreement.miou) == (1.0, 1.0)
+    assert (checked.agreement.share, checked.agreement.miou) == (1.0, 1.0)
     assert checked.agreement.images == 2
     assert [one.name for one in checked.outputs] == ["classes"]
     assert checked.outputs[0].cosine is None
-    assert np.load(checked.class_maps).shape == (2, 2, 4)
+    assert np.load(checked.answers).shape == (2, 2, 4)
 
 
 def test_pixels_of_another_class_are_counted(bench: Bench) -> None:
@@ -133,7 +133,7 @@ def test_pixels_of_another_class_are_counted(bench: Bench) -> None:
         found[0, 0, 0, 0] = (found[0, 0, 0, 0] + 1) % 3
         return found
 
-    assert bench.check(FakeRuntime(wrong)).agreement.pixel_agreement == pytest.approx(1 - 1 / 8)
+    assert bench.check(FakeRuntime(wrong)).agreement.share == pytest.approx(1 - 1 / 8)
 
 
 def test_a_failed_run_is_named_by_its_cause(bench: Bench) -> None:

@@ -75,7 +75,7 @@ def test_a_board_is_timed_and_compared(measure: Measure) -> None:
     assert ran.measurement.board == "b1"
     assert ran.judged.verdict == "VALID"
     assert ran.agreement.per_image == (1, 0.75)
-    assert ran.class_maps[1].tolist() == [[1, 1, 1, 1], [1, 1, 2, 9]]
+    assert ran.answers[1].tolist() == [[1, 1, 1, 1], [1, 1, 2, 9]]
 
 
 def test_the_two_requests_say_what_the_recipe_says(measure: Measure) -> None:
