@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from board_agent import cancel, files, request
+from board_agent import cancel, compiled, files, request
+from board_agent.answer import NO_ROOM
 from board_agent.lease import Lease, described
 from board_agent.request import Claim
 from board_agent.results import Results
@@ -41,7 +42,14 @@ def acquire(claim: Claim, lease: Lease) -> int:
     files.make_dir(lease.place.work_dir)
     with files.locked(lease.place.path("lock")):
         before = lease.owner()
-        token = lease.acquire(claim)
+        try:
+            token = lease.acquire(claim)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            # What makes room needs a lease, and a lease some room.
+            compiled.drop(lease.place.path("agent"))
+            token = lease.acquire(claim)
         if before != claim.owner:
             _leave_nothing(lease)
         return token

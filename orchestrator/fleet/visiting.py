@@ -125,8 +125,11 @@ def visit_board(board: Board, visit: Visit, gear: Gear) -> Visited:
             found.learn(delivery=Delivery(visit.release.release_id, 0, False, False, {}))
             return
         hashes = [item.sha256 for item in wanted(visit.release)]
-        lease = leased(agent, visit.owner, hashes, after=visit.after, dead=visit.dead)
-        with _alone(board, gear), lease as probe:
+        with (
+            _alone(board, gear),
+            leased(agent, visit.owner, hashes, after=_after(visit, gear, board), dead=visit.dead)
+            as probe,
+        ):
             found.visited = replace(found.visited, token=probe.token)
             found.learn(facts=probe.facts, simulated=probe.facts.get("simulated") is True)
             _check(board, probe, visit, gear, found)
@@ -152,6 +155,13 @@ class _Found:
     def learn(self, **fields: object) -> None:
         outcome = replace(self.outcome, **fields)  # type: ignore[arg-type] # names are checked
         self.visited = replace(self.visited, outcome=outcome)
+
+
+def _after(visit: Visit, gear: Gear, board: Board) -> int | None:
+    """Give the token that the next one has to follow; None where the board was not held yet."""
+    if visit.after is None or gear.relays is None:
+        return visit.after
+    return gear.relays.held_after(board, visit.after)
 
 
 def _alone(board: Board, gear: Gear) -> AbstractContextManager[None]:

@@ -66,6 +66,7 @@ class Relays:
         self._visits = {board.name: Lock() for board in relays.values()}
         self._sessions = ExitStack()
         self._failed = Counter[str]()
+        self._tokens: dict[str, int] = {}
         self.sent: dict[str, Sent] = {}
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
@@ -87,6 +88,10 @@ class Relays:
             return
         with lock:
             yield
+
+    def held_after(self, board: Board, token: int) -> int:
+        """Give the token that this run held a board under last, be it to fill it as a relay."""
+        return max(token, self._tokens.get(board.name, 0))
 
     def fetch(self, agent: Agent, blobs: Sequence[Artifact]) -> Sent | None:
         """Have a board fetch blobs from its site's relay; None: they have to come from here.
@@ -155,6 +160,7 @@ class Relays:
         if set(wanted) <= set(probe.blobs):
             return Sent()
         with leased(agent, self._owner, wanted) as held:
+            self._tokens[agent.board.name] = held.token or 0
             plan = self._plan(held, agent.board, held.encodings)
             return deliver(
                 agent,

@@ -120,6 +120,17 @@ def test_a_relay_that_has_everything_is_sent_nothing(site: Site) -> None:
     assert relays.sent["relay"] == Sent()
 
 
+def test_a_board_that_was_filled_between_two_visits_is_nobody_elses(site: Site) -> None:
+    with site.relays(RELAY) as relays:
+        with site.open(RELAY) as agent, leased(agent, "me", []) as first:
+            assert first.token is not None
+        site.visit(relays, "b1")
+
+        after = relays.held_after(RELAY, first.token)
+        with site.open(RELAY) as agent, leased(agent, "me", [], after=after) as second:
+            assert second.token == first.token + 2
+
+
 @pytest.mark.parametrize(("name", "where"), [("relay", "fra"), ("b1", "muc")])
 def test_the_relay_itself_and_other_sites_are_served_from_here(
     site: Site, name: str, where: str
