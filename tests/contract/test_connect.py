@@ -133,7 +133,7 @@ def test_a_name_that_does_not_resolve_is_no_connection(board: Board) -> None:
         open_and_close(replace(board, host="no-such-board.invalid"))
 
 
-@pytest.mark.timeout(12)  # paramiko's own limits are 15 s and 30 s
+@pytest.mark.timeout(14)  # paramiko's own limits are 15 s and 30 s
 @pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-silent\r\n", b"220 mail\r\n"])
 def test_a_server_that_never_answers_is_given_up_in_time(board: Board, greeting: bytes) -> None:
     with silent_server(greeting) as port, pytest.raises(Unreachable, match="no "):
