@@ -5,28 +5,16 @@ No SDK has every file, so each fact may be None.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.machinery
 import os
 import re
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from board_agent import files, sites
+from board_agent import builds, sensors, sites
 from board_agent.places import Board
-
-NPU_TOP = "/proc/ax_proc/npu/top"
-NPU_ENABLE = "/proc/ax_proc/npu/enable"
-
-
-class Cmm(NamedTuple):
-    """The contiguous memory that the NPU works in."""
-
-    total_bytes: int
-    used_bytes: int
-    free_bytes: int
 
 
 # ---------------------------------------------------------------------------- readers of texts
@@ -42,60 +30,18 @@ def sdk_version(text: str) -> str | None:
     return found.group(1) if found else None
 
 
-def temperature_c(text: str) -> float | None:
-    """`49263`, in thousandths of a degree."""
-    return int(text) / 1000 if re.fullmatch(r"-?\d+", text) else None
-
-
-def clock_mhz(text: str) -> int | None:
-    """`800M`."""
-    found = re.fullmatch(r"(\d+)\s*M(?:Hz)?", text)
-    return int(found.group(1)) if found else None
-
-
 def vnpu(text: str) -> str | None:
     """`disable`, `enable`."""
     return text if re.fullmatch(r"\w+", text) else None
 
 
-def npu_load_percent(text: str) -> float | None:
-    """The load of the busiest core; an idle NPU's table is empty, an old or disabled one's void."""
-    loads = [float(load) for load in re.findall(r"utilization:\s*(\d+(?:\.\d+)?)%", text)]
-    if loads:
-        return max(loads)
-    return 0.0 if "info is empty" in text else None
-
-
-def cmm(text: str) -> Cmm | None:
-    """The summary line of `mem_cmm_info`."""
-    found = re.search(r"total size=(\d+)KB.*?used=(\d+)KB.*?remain=(\d+)KB", text)
-    if not found:
-        return None
-    total, used, free = (int(kib) * 1024 for kib in found.groups())
-    return Cmm(total, used, free)
-
-
 # ------------------------------------------------------------------------------- of this board
-def read_sensors(board: Board) -> dict[str, Any]:
-    """What changes while a model runs."""
-    temperature = board.read("/sys/class/thermal/thermal_zone0/temp")
-    clock = board.read("/proc/ax_proc/npu/clk")
-    memory = read_cmm(board)
-    return {
-        "temperature_c": temperature_c(temperature) if temperature else None,
-        "npu_clock_mhz": clock_mhz(clock) if clock else None,
-        "npu_load_percent": _read_load(board),
-        "cmm_used_bytes": memory.used_bytes if memory else None,
-        "cpu_governor": board.read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-    }
-
-
 def read_facts(board: Board, work_dir: Path) -> dict[str, Any]:
     """Everything `probe` tells; imports nothing of the vendor's."""
     text = {name: board.read(f"/proc/ax_proc/{name}") for name in ("uid", "version")}
-    memory, split = read_cmm(board), board.read("/proc/ax_proc/npu/vnpu")
+    memory, split = sensors.read_cmm(board), board.read("/proc/ax_proc/npu/vnpu")
     package, engine = find_axengine(board, work_dir), board.library("ax_engine")
-    system = os.uname()
+    build, system = builds.installed(package) if package else None, os.uname()
     facts = {
         "uid": uid(text["uid"]) if text["uid"] else None,
         "sdk_version": read_sdk_version(board),
@@ -112,12 +58,14 @@ def read_facts(board: Board, work_dir: Path) -> dict[str, Any]:
         "boot_id": board.boot_id(),
         "clock_unix_s": int(time.time()),
         "axengine_path": str(package) if package else None,
-        "axengine_sha256": _package_sha256(package) if package else None,
+        "axengine_sha256": build.sha256 if build else None,
+        "axengine_build": build.name if build else None,
         "library_path": str(engine.parent) if engine else None,
         "simulated": board.simulated(),
     }
     facts.update(read_disk(work_dir))
-    facts.update(read_sensors(board))
+    # Facts are flat.
+    facts.update((k, v) for k, v in sensors.read_sensors(board).items() if not isinstance(v, dict))
     return facts
 
 
@@ -125,12 +73,6 @@ def read_sdk_version(board: Board) -> str | None:
     """The version of the vendor's SDK that the board runs."""
     text = board.read("/proc/ax_proc/version")
     return sdk_version(text) if text else None
-
-
-def read_cmm(board: Board) -> Cmm | None:
-    """How much NPU memory there is and is left."""
-    text = board.read("/proc/ax_proc/mem_cmm_info")
-    return cmm(text) if text else None
 
 
 def find_axengine(board: Board, work_dir: Path) -> Path | None:
@@ -144,26 +86,7 @@ def find_axengine(board: Board, work_dir: Path) -> Path | None:
 def read_axengine(board: Board, work_dir: Path) -> str | None:
     """The sha256 of the file that tells one axengine from another."""
     package = find_axengine(board, work_dir)
-    return _package_sha256(package) if package else None
-
-
-def _package_sha256(package: Path) -> str | None:
-    for name in ("_axe.py", "__init__.py"):
-        file = package / name
-        if file.is_file():
-            return hashlib.sha256(file.read_bytes()).hexdigest()
-    return None
-
-
-def _read_load(board: Board) -> float | None:
-    text = board.read(NPU_TOP)
-    if text and "not enabled" in text:
-        try:
-            files.poke(board.path(NPU_ENABLE), b"1")
-        except OSError:
-            return None
-        text = board.read(NPU_TOP)
-    return npu_load_percent(text) if text else None
+    return builds.digest(package) if package else None
 
 
 def disk_free(path: Path) -> int:

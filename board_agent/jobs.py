@@ -5,15 +5,37 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 from board_agent import files, release, request, store
+from board_agent.beside import Beside, read_beside
 from board_agent.errors import AgentError
-from board_agent.request import ID, SHA256
+from board_agent.request import ID, MAX_BLOCKS, SHA256
 from board_agent.store import Store
 
 #: The field with what the work may take, in seconds.
 LIMIT = "deadline_s"
+
+
+class Plan(NamedTuple):
+    """How much is measured.
+
+    Attributes:
+        warmup: runs that do not count; None: until the drift is inside its bound.
+        iterations: samples, at least so many where `min_duration_s` is set.
+        blocks: at most so many; never more than iterations.
+    """
+
+    warmup: int | None
+    iterations: int
+    min_duration_s: float | None
+    blocks: int
+
+    def sizes(self) -> list[int]:
+        """The samples that each block has at least."""
+        blocks = min(self.blocks, self.iterations)
+        whole, rest = divmod(self.iterations, blocks)
+        return [whole + (1 if index < rest else 0) for index in range(blocks)]
 
 
 class Asked(NamedTuple):
@@ -21,6 +43,7 @@ class Asked(NamedTuple):
 
     Attributes:
         inputs: sha256 of blobs or of complete parts.
+        beside: what runs at the same time, for `tool` and `contend`.
     """
 
     kind: str
@@ -28,9 +51,9 @@ class Asked(NamedTuple):
     release_id: str | None
     model: str
     inputs: list[str]
-    warmup: int
-    iterations: int
+    plan: Plan
     deadline_s: float
+    beside: Beside = Beside()
 
 
 class Job(NamedTuple):
@@ -39,6 +62,9 @@ class Job(NamedTuple):
     Attributes:
         inputs: blobs; for a benchmark none or one.
         sidecar: as it lies in the release.
+        warmup, iterations, min_duration_s, blocks: as in a Plan.
+        affinities: as in Beside.
+        others: for `contend`, what the other processes run: `release_id`, `model_path`, `sidecar`.
     """
 
     kind: str
@@ -47,12 +73,22 @@ class Job(NamedTuple):
     model_path: str
     sidecar: dict[str, Any]
     inputs: list[str]
-    warmup: int
+    warmup: int | None
     iterations: int
+    min_duration_s: float | None
+    blocks: int
+    affinities: Sequence[int] = ()
+    others: Sequence[dict[str, Any]] = ()
+
+    @property
+    def plan(self) -> Plan:
+        """How much a benchmark measures."""
+        return Plan(self.warmup, self.iterations, self.min_duration_s, self.blocks)
 
     def blobs(self) -> tuple[str, ...]:
         """The blobs that it reads, by hash."""
-        return (Path(self.model_path).name, *(Path(path).name for path in self.inputs))
+        paths = [self.model_path, *self.inputs, *(one["model_path"] for one in self.others)]
+        return tuple(Path(path).name for path in paths)
 
     def sha256(self) -> str:
         """Tells the same request from another under the same run_id; deadlines do not count."""
@@ -61,8 +97,8 @@ class Job(NamedTuple):
 
 
 def read(asked: dict[str, Any]) -> Asked:
-    """Check a request of kind `benchmark` or `infer`."""
-    benchmark = asked["kind"] == "benchmark"
+    """Check a request of kind `benchmark`, `infer`, `tool` or `contend`."""
+    benchmark = asked["kind"] != "infer"
     run_id = request.matching(asked, "run_id", ID)
     model = request.matching(asked, "model", request.FILE_NAME)
     if not benchmark:
@@ -72,10 +108,24 @@ def read(asked: dict[str, Any]) -> Asked:
     else:
         given = asked.get("input") is not None
         wanted = [request.matching(asked, "input", SHA256)] if given else []
-    warmup = request.count(asked, "warmup", 0) if benchmark else 0
-    iterations = request.count(asked, "iterations", 1) if benchmark else len(wanted)
     release_id, limit_s = request.optional(asked, "release_id", ID), request.seconds(asked, LIMIT)
-    return Asked(asked["kind"], run_id, release_id, model, wanted, warmup, iterations, limit_s)
+    plan = _read_plan(asked, limit_s) if benchmark else Plan(0, len(wanted), None, 1)
+    beside = read_beside(asked)
+    return Asked(asked["kind"], run_id, release_id, model, wanted, plan, limit_s, beside)
+
+
+def _read_plan(asked: dict[str, Any], limit_s: float) -> Plan:
+    warmup = None if asked.get("warmup") is None else request.count(asked, "warmup", 0)
+    blocks = 1 if asked.get("blocks") is None else request.count(asked, "blocks", 1)
+    lasts_s = None
+    if asked.get("min_duration_s") is not None:
+        lasts_s = request.seconds(asked, "min_duration_s")
+        if lasts_s >= limit_s:
+            message = f"min_duration_s is {lasts_s:g}, not below {LIMIT}, which is {limit_s:g}"
+            raise request.refuse(message)
+    if blocks > MAX_BLOCKS:
+        raise request.refuse(f"blocks is {blocks}, at most {MAX_BLOCKS} are measured")
+    return Plan(warmup, request.count(asked, "iterations", 1), lasts_s, blocks)
 
 
 def resolve(asked: Asked, place: Store) -> Job:
@@ -90,9 +140,15 @@ def resolve(asked: Asked, place: Store) -> Job:
         str(model_path),
         sidecar,
         inputs,
-        asked.warmup,
-        asked.iterations,
+        *asked.plan,
+        asked.beside.affinities,
+        [_other(place, one or release_id, asked.model) for one in asked.beside.others],
     )
+
+
+def _other(place: Store, release_id: str | None, model: str) -> dict[str, Any]:
+    model_path, sidecar = _find_model(place, release_id, model)
+    return {"release_id": release_id, "model_path": str(model_path), "sidecar": sidecar}
 
 
 def _find_model(place: Store, release_id: str | None, model: str) -> tuple[Path, dict[str, Any]]:

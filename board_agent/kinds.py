@@ -145,6 +145,8 @@ KINDS: dict[str, Kind] = {
     "rollback": _rollback,
     "benchmark": _work,
     "infer": _work,
+    "tool": _work,
+    "contend": _work,
     "gc": _gc,
     "cancel": _cancel,
     "fetch": _fetch,

@@ -105,5 +105,7 @@ def worker_environment(
     kept["PATH"] = joined([board.path(folder) for folder in TOOL_DIRS], "PATH")
     kept["PYTHONPATH"] = joined([package_root, *map(Path, packages)], "PYTHONPATH")
     kept["PYTHONUNBUFFERED"] = "1"
+    # Newer releases of the runtime log at this level what older ones print; all of it is wanted.
+    kept["AXENGINE_LOG_LEVEL"] = "INFO"
     kept["PYTHONIOENCODING"] = "utf-8:backslashreplace"
     return kept

@@ -27,6 +27,8 @@ KINDS = (
     "rollback",
     "benchmark",
     "infer",
+    "tool",
+    "contend",
     "gc",
     "cancel",
     "runtime",

@@ -18,7 +18,10 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 OWNER = re.compile(r"[!-~]{1,200}")
 
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
+#: So many samples with their parts have some 80 MB in a reply, a third of what a host reads.
 MAX_ITERATIONS = 1_000_000
+#: The sensors are read after each.
+MAX_BLOCKS = 1_000
 MAX_DEADLINE_S = 86_400.0
 MAX_TOKEN = 10**18
 

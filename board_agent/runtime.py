@@ -12,7 +12,7 @@ import importlib
 import re
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Mapping, Protocol, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Protocol, Sequence
 
 from board_agent.errors import AgentError
 from board_agent.places import Board
@@ -26,12 +26,16 @@ OLDEST_PYTHON = (3, 10)
 INIT_RETRY_S = 1.0
 
 _LIBRARIES = ("ax_sys", "ax_interpreter", "ax_engine")  # in the order in which they need each other
+#: Printed in older releases, logged in newer ones.
+_SAID = r"(?:\[INFO\]| INFO -) +"
 _PRINTED = {
-    "chip": re.compile(r"\[INFO\] Chip type: (?:ChipType\.)?(.+)"),
-    "vnpu": re.compile(r"\[INFO\] VNPU type: (?:VNPUType\.)?(.+)"),
-    "engine_version": re.compile(r"\[INFO\] Engine version: (.+)"),
-    "model_type": re.compile(r"\[INFO\] Model type: (.+)"),
-    "compiler_version": re.compile(r"\[INFO\] Compiler version: (.+)"),
+    "available_providers": re.compile(_SAID + r"Available providers: +(.+)"),
+    "provider": re.compile(_SAID + r"Using provider: (.+)"),
+    "chip": re.compile(_SAID + r"Chip type: (?:ChipType\.)?(.+)"),
+    "vnpu": re.compile(_SAID + r"VNPU type: (?:VNPUType\.)?(.+)"),
+    "engine_version": re.compile(_SAID + r"Engine version: (.+)"),
+    "model_type": re.compile(_SAID + r"Model type: (.+)"),
+    "compiler_version": re.compile(_SAID + r"Compiler version: (.+)"),
 }
 _START_TEXTS = (
     ("Failed to initialize ax sys", "INIT_FAILED"),
@@ -42,6 +46,8 @@ _START_TEXTS = (
     ("is not available", "NO_RUNTIME"),
     ("Create session failed with provider", "NO_RUNTIME"),
     ("No available provider", "NO_RUNTIME"),
+    ("cannot load library", "NO_RUNTIME"),
+    ("not found in library", "NO_RUNTIME"),
 )
 _RUN_TEXTS = (
     ("Failed to allocate memory for", "CMM_FULL"),
@@ -58,6 +64,18 @@ _RAISED = (
     OSError,
     ImportError,
 )
+
+
+class Clock(NamedTuple):
+    """The time as measurements see it.
+
+    Attributes:
+        now_ns: never goes back; from any origin.
+        sleep: waits, in seconds.
+    """
+
+    now_ns: Callable[[], int] = time.perf_counter_ns
+    sleep: Callable[[float], None] = time.sleep
 
 
 class Node(Protocol):
@@ -116,8 +134,22 @@ def import_error(error: Exception, python: tuple[int, ...]) -> AgentError:
     return AgentError("NO_RUNTIME", f"axengine cannot be imported: {text}", {"import_error": text})
 
 
-def start_error(error: Exception) -> AgentError:
-    """What an exception of the session's constructor means; anything unknown blames the model."""
+def clock_of(axengine: Any, board: Board) -> Clock:
+    """The clock to measure by: a simulated board may bring its own."""
+    if not board.simulated():
+        return Clock()
+    now_ns = getattr(axengine, "simulated_clock_ns", time.perf_counter_ns)
+    return Clock(now_ns, getattr(axengine, "simulated_sleep", time.sleep))
+
+
+def start_error(error: Exception, python: tuple[int, ...] = OLDEST_PYTHON) -> AgentError:
+    """What an exception of the session's constructor means; anything unknown blames the model.
+
+    The package imports some of itself only there.
+    """
+    old = python < OLDEST_PYTHON and isinstance(error, (TypeError, AttributeError))
+    if old or isinstance(error, (ImportError, SyntaxError)):
+        return import_error(error, python)
     return AgentError(_code(str(error), _START_TEXTS, "MODEL_REJECTED"), str(error) or repr(error))
 
 
@@ -126,14 +158,14 @@ def run_error(error: Exception) -> AgentError:
     return AgentError(_code(str(error), _RUN_TEXTS, "RUN_FAILED"), str(error) or repr(error))
 
 
-def open_session(axengine: Any, model_path: str) -> Session:
+def open_session(axengine: Any, model_path: str, clock: Clock) -> Session:
     """A session; a process should have one only, for its memory comes back when it ends."""
     try:
         return _open(axengine, model_path)
     except AgentError as error:
         if error.code != "INIT_FAILED":
             raise
-    time.sleep(INIT_RETRY_S)
+    clock.sleep(INIT_RETRY_S)
     return _open(axengine, model_path)
 
 
@@ -141,8 +173,8 @@ def _open(axengine: Any, model_path: str) -> Session:
     try:
         # A path, for bytes do not work; one named provider, for the default may be another's.
         session: Session = axengine.InferenceSession(model_path, providers=PROVIDER)
-    except _RAISED as error:
-        raise start_error(error) from error
+    except (*_RAISED, SyntaxError) as error:
+        raise start_error(error, sys.version_info[:2]) from error
     return session
 
 

@@ -116,7 +116,7 @@ def _measure(model: str, board: Board) -> dict[str, Any]:
     axengine = runtime.import_axengine(board)
     from board_agent import tensors  # numpy: known to be there only now
 
-    session = runtime.open_session(axengine, model)
+    session = runtime.open_session(axengine, model, runtime.clock_of(axengine, board))
     feed = tensors.zeros(session.get_inputs())
     times_ns = []
     for _ in range(RUNS):

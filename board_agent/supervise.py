@@ -11,11 +11,12 @@ import signal
 import sys
 from typing import Any
 
-from board_agent import protocol, worker
+from board_agent import protocol, sensors, worker
 from board_agent.answer import answer
 from board_agent.jobs import Job
 from board_agent.places import Board
 from board_agent.results import Results, now_ns
+from board_agent.sensors import Cmm
 
 #: What a runtime may take to shut down once its answer is on the disk.
 SHUTDOWN_S = 5
@@ -32,6 +33,7 @@ def main(board: Board, results: Results, run_id: str) -> int:
         return 1
     job = Job(**order["job"])
     request_sha256 = job.sha256()
+    before = sensors.read_cmm(board)
     child = os.fork()
     if child == 0:
         _work(job, request_sha256, results, board)
@@ -39,10 +41,25 @@ def main(board: Board, results: Results, run_id: str) -> int:
     with contextlib.suppress(OSError):  # the child does the same: whoever comes first
         os.setpgid(child, child)
     reply = _watch(child, run_id, order["ends_ns"], results)
-    if results.stored(job.run_id, request_sha256) is None:
-        results.store(job.run_id, request_sha256, reply)
+    stored = results.stored(job.run_id, request_sha256)
+    told = stored or reply
+    if job.kind == "benchmark" or not told["ok"]:  # what is inferred may be large, and stays
+        told = _with_leak(told, before, sensors.read_cmm(board))
+    if told is not stored:
+        results.store(job.run_id, request_sha256, told)
     results.release(run_id)
     return 0
+
+
+def _with_leak(reply: dict[str, Any], before: Cmm | None, after: Cmm | None) -> dict[str, Any]:
+    """The reply with the NPU memory that did not come back, now that the process is gone."""
+    if before is None or after is None:
+        return reply
+    left = {"left_cmm_bytes": max(0, after.used_bytes - before.used_bytes)}
+    if reply["ok"]:
+        return {**reply, "result": {**reply["result"], **left}}
+    error = reply["error"]
+    return {**reply, "error": {**error, "details": {**error["details"], **left}}}
 
 
 def _work(job: Job, request_sha256: str, results: Results, board: Board) -> None:

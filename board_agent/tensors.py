@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,19 +57,40 @@ def read_feed(model: str, nodes: Sequence[Node], path: str) -> dict[str, NDArray
     if len(data) != expected:
         message = f"{model}: input {node.name} is {dtype.name} {list(shape)}, {expected} bytes"
         raise AgentError("INPUT_MISMATCH", f"{message}; the request gives {len(data)} bytes")
-    # The runtime copies memory as it lies, so anything but C order would be read wrongly.
-    return {node.name: np.ascontiguousarray(np.frombuffer(data, dtype).reshape(shape))}
+    return contiguous({node.name: np.frombuffer(data, dtype).reshape(shape)})
+
+
+def contiguous(feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The feed in C order: the runtime copies memory as it lies."""
+    return {name: np.ascontiguousarray(array) for name, array in feed.items()}
+
+
+def copies(outputs: Sequence[object]) -> list[NDArray[Any]]:
+    """Outputs that outlive the next run: old runtimes hand out views of a buffer they use again."""
+    return [np.array(output) for output in outputs]
+
+
+def check_numbers(model: str, outputs: Sequence[object], nodes: Sequence[Node]) -> None:
+    """Raise RUN_FAILED where an output has NaN: no time of such a run is worth anything."""
+    for node, output in zip(nodes, outputs):
+        values = np.asarray(output)
+        wrong = 0 if values.dtype.kind in "iub" else int(np.count_nonzero(np.isnan(values)))
+        if wrong:
+            message = f"{model}: output {node.name}: {wrong} of {values.size} values are NaN"
+            raise AgentError("RUN_FAILED", message, {"output": node.name, "nan_values": wrong})
 
 
 def encode(outputs: Sequence[object], nodes: Sequence[Node]) -> dict[str, Any]:
-    """Outputs by name; copied, for old runtimes hand out views of a buffer they use again."""
+    """Outputs by name."""
     if len(outputs) != len(nodes):
         message = f"the runtime gave {len(outputs)} outputs, the model has {len(nodes)}"
         raise AgentError("RUN_FAILED", message)
-    return {node.name: _encode(np.array(out)) for node, out in zip(nodes, outputs)}
+    return {node.name: _encode(out) for node, out in zip(nodes, copies(outputs))}
 
 
 def _encode(array: NDArray[Any]) -> dict[str, Any]:
+    if array.dtype.name == "bfloat16":  # nobody else's numpy knows it
+        array = array.astype(np.float32)
     data = zlib.compress(array.tobytes())  # C order; every AX650 is little-endian
     return {
         "dtype": array.dtype.name,

@@ -2,63 +2,84 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Mapping
+from typing import Any, Callable, Sequence
 
-from board_agent import facts, runtime
+from board_agent import builds, contention, facts, runtime, sensors, tool
 from board_agent.errors import AgentError
+from board_agent.inner import Inner
 from board_agent.jobs import Job
+from board_agent.measure import Stopwatch, measure, overhead_ns
 from board_agent.places import Board
-from board_agent.runtime import Session
+from board_agent.protocol import MAX_REPLY_BYTES
+from board_agent.runtime import Clock, Session
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+#: What the runtime says of a model whatever is wrong.
+NOT_LOADED = "Failed to load model."
+#: The rest of a reply is the frame around the outputs, and names.
+MAX_OUTPUT_BYTES = MAX_REPLY_BYTES - 1024 * 1024
 #: What the runtime has to say of itself stands near the beginning.
 _MAX_LOG_BYTES = 1024 * 1024
 
 
 def run(job: Job, board: Board, log_path: Path) -> dict[str, Any]:
-    """The result of `benchmark` or `infer`; stdout and stderr of this process go to the log."""
+    """The result of any kind of work; stdout and stderr of this process go to the log."""
     _check_kind_of_board(job, board)
+    if job.kind == "tool":
+        return tool.run(job, board, log_path)
+    if job.kind == "contend":
+        result = contention.run(job, board)
+        return {**result, "runtime": runtime.printed_facts(_read_log(log_path))}
     axengine = runtime.import_axengine(board)
-    before = facts.read_sensors(board)
-    start = time.perf_counter_ns()
+    clock = runtime.clock_of(axengine, board)
+    start = clock.now_ns()
+
+    def read() -> dict[str, Any]:
+        return {"at_ns": clock.now_ns() - start, **sensors.read_sensors(board)}
+
+    before = read()
     try:
-        session = runtime.open_session(axengine, job.model_path)
+        opening = clock.now_ns()
+        session = runtime.open_session(axengine, job.model_path, clock)
+        load_ns = clock.now_ns() - opening
     except AgentError as error:
         raise _explained(error, job, board, log_path) from error
-    load_ns = time.perf_counter_ns() - start
     if job.kind == "benchmark":
-        result = _benchmark(job, session)
-        result.update(load_ns=load_ns, before=before, after=facts.read_sensors(board))
+        result = _benchmark(job, session, clock, read)
+        result.update(load_ns=load_ns, before=before)
     else:
         result = _infer(job, session)
-    result["runtime"] = _runtime_facts(session, log_path)
+    result["runtime"] = _runtime_facts(session, log_path, Path(axengine.__file__).parent)
+    if board.simulated() and hasattr(axengine, "simulated_trace"):
+        result["runtime"]["trace"] = axengine.simulated_trace  # its times are scripted
     return result
 
 
-def _benchmark(job: Job, session: Session) -> dict[str, Any]:
+def _benchmark(
+    job: Job, session: Session, clock: Clock, read: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
     from board_agent import tensors  # numpy: known to be there only now
 
     inputs = session.get_inputs()
     tensors.check_inputs(job.model, job.sidecar["inputs"], inputs)
     if job.inputs:
-        feed = tensors.read_feed(job.model, inputs, job.inputs[0])
+        given = tensors.read_feed(job.model, inputs, job.inputs[0])
     else:
-        feed = tensors.zeros(inputs)
-    first_ns = _time(session, feed)
-    warmup_ns = [_time(session, feed) for _ in range(job.warmup)]
-    gc.collect()
-    gc.disable()
-    try:
-        samples_ns = [_time(session, feed) for _ in range(job.iterations)]
-    finally:
-        gc.enable()
-    return {"first_ns": first_ns, "warmup_ns": warmup_ns, "samples_ns": samples_ns}
+        given = tensors.zeros(inputs)
+    inner = Inner(clock.now_ns)
+    watched = inner.watch()
+    last: list[Any] = []
+
+    def keep(outputs: Sequence[object]) -> None:
+        last[:] = tensors.copies(outputs)
+
+    stopwatch = Stopwatch(session, lambda: tensors.contiguous(given), keep, inner)
+    result = measure(stopwatch, job.plan, clock, read)
+    if job.inputs:  # of zeros some sound models make NaN
+        tensors.check_numbers(job.model, last, session.get_outputs())
+    result["overhead_ns"] = overhead_ns(clock, watched=watched)
+    return result
 
 
 def _infer(job: Job, session: Session) -> dict[str, Any]:
@@ -66,20 +87,24 @@ def _infer(job: Job, session: Session) -> dict[str, Any]:
 
     inputs, outputs = session.get_inputs(), session.get_outputs()
     tensors.check_inputs(job.model, job.sidecar["inputs"], inputs)
-    encoded = []
-    for path in job.inputs:
+    encoded, size_bytes = [], 0
+    for done, path in enumerate(job.inputs, start=1):
         feed = tensors.read_feed(job.model, inputs, path)
-        encoded.append(tensors.encode(runtime.run_once(session, feed), outputs))
+        given = runtime.run_once(session, feed)
+        tensors.check_numbers(job.model, given, outputs)
+        encoded.append(tensors.encode(given, outputs))
+        size_bytes += sum(len(tensor["data"]) for tensor in encoded[-1].values())
+        if size_bytes > MAX_OUTPUT_BYTES:
+            raise AgentError(
+                "BAD_REQUEST",
+                f"{job.model}: the outputs of {done} of {len(job.inputs)} images have {size_bytes} "
+                f"bytes, a reply takes {MAX_OUTPUT_BYTES}: ask for fewer images at once",
+                {"images": done, "size_bytes": size_bytes, "limit_bytes": MAX_OUTPUT_BYTES},
+            )
     return {"outputs": encoded}
 
 
-def _time(session: Session, feed: Mapping[str, NDArray[Any]]) -> int:
-    start = time.perf_counter_ns()
-    runtime.run_once(session, feed)
-    return time.perf_counter_ns() - start
-
-
-def _runtime_facts(session: Session, log_path: Path) -> dict[str, Any]:
+def _runtime_facts(session: Session, log_path: Path, package: Path) -> dict[str, Any]:
     from board_agent import tensors  # numpy: known to be there only now
 
     providers = session.get_providers()
@@ -87,6 +112,9 @@ def _runtime_facts(session: Session, log_path: Path) -> dict[str, Any]:
     found["providers"] = [providers] if isinstance(providers, str) else list(providers)
     found["inputs"] = tensors.describe(session.get_inputs())
     found["outputs"] = tensors.describe(session.get_outputs())
+    build = builds.installed(package)
+    found["axengine_build"] = build.name if build else None
+    found["avoided"] = list(build.avoided) if build else []
     return found
 
 
@@ -100,17 +128,21 @@ def _check_kind_of_board(job: Job, board: Board) -> None:
 
 def _explained(error: AgentError, job: Job, board: Board, log_path: Path) -> AgentError:
     """The error with what the runtime leaves out: it says the same for many causes."""
-    printed, memory = runtime.printed_facts(_read_log(log_path)), facts.read_cmm(board)
+    printed, memory = runtime.printed_facts(_read_log(log_path)), sensors.read_cmm(board)
+    made_by, size_bytes = job.sidecar.get("pulsar2"), Path(job.model_path).stat().st_size
     details = {
         "sdk_version": facts.read_sdk_version(board),
         "engine_version": printed["engine_version"],
+        "pulsar2_version": made_by.get("version") if isinstance(made_by, dict) else None,
         "compiler_version": printed["compiler_version"],
         "vnpu": printed["vnpu"],
         "cmm_free_bytes": memory.free_bytes if memory else None,
-        "model_size_bytes": Path(job.model_path).stat().st_size,
+        "model_size_bytes": size_bytes,
     }
     known = ", ".join(f"{key} {value}" for key, value in details.items() if value is not None)
-    return AgentError(error.code, f"{job.model}: {error.message} ({known})", details)
+    full = error.message == NOT_LOADED and memory is not None and memory.free_bytes < size_bytes
+    code = "CMM_FULL" if full else error.code
+    return AgentError(code, f"{job.model}: {error.message} ({known})", details)
 
 
 def _read_log(path: Path) -> str:

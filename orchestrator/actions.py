@@ -19,7 +19,7 @@ from orchestrator.release import evaluation_images
 from orchestrator.seams import Bench, Blobs, Progress, Toolchain
 from orchestrator.stages.check import check
 from orchestrator.stages.compile import compile_model
-from orchestrator.stages.export import export
+from orchestrator.stages.export import export, take_onnx
 from orchestrator.stages.optimize import optimize
 
 #: Float inference is slow where models are large: the checks need not see every image.
@@ -72,6 +72,8 @@ def export_action(task: Task) -> tuple[ActionRecord, bool]:
     recipe, sources, shop = task.recipe, task.sources, task.shop
 
     def make(folder: Path) -> Produced:
+        if recipe.checkpoint.kind == "onnx":
+            return _take_onnx(task, folder)
         _need("torch", "transformers", "onnxruntime", stage="export")
         shop.progress.event("export", f"{recipe.checkpoint.source} at opset {recipe.export.opset}")
         commit, revision = sources.checkpoint.commit, recipe.checkpoint.revision
@@ -82,7 +84,7 @@ def export_action(task: Task) -> tuple[ActionRecord, bool]:
         done = export(recipe, sources.checkpoint.folder, images, folder)
         facts: dict[str, Json] = {
             "summary": f"{megabytes(done.path)}, against torch on {done.images} images: "
-            f"max abs difference {done.max_abs_diff:.1e}, ArgMax agreement {done.agreement:.2%}",
+            f"max abs difference {done.max_abs_diff:.1e}, agreement {done.agreement:.2%}",
             "max_abs_diff": done.max_abs_diff,
             "agreement": done.agreement,
             "ops": dict(done.ops),
@@ -92,6 +94,22 @@ def export_action(task: Task) -> tuple[ActionRecord, bool]:
 
     wanted = export_wanted(recipe, sources.checkpoint, sources.evaluation)
     return do(shop, task.run_id, wanted, make)
+
+
+def _take_onnx(task: Task, folder: Path) -> Produced:
+    """Take the recipe's ONNX file for the exported one."""
+    _need("onnxruntime", stage="export")
+    recipe, shop = task.recipe, task.shop
+    shop.progress.event("export", f"nothing to do: {recipe.checkpoint.source} is ONNX already")
+    images = list(islice(evaluation_images(recipe), 1))
+    done = take_onnx(recipe, task.sources.checkpoint.folder, images, folder)
+    facts: dict[str, Json] = {
+        "summary": f"{megabytes(done.path)} of your own, runs on {len(images)} image",
+        "ops": dict(done.ops),
+        "opset": done.opset,
+        "commit": None,
+    }
+    return Produced({"onnx": done.path}, facts)
 
 
 def optimize_action(task: Task, exported: ActionRecord) -> tuple[ActionRecord, bool]:
@@ -131,7 +149,8 @@ def compile_action(task: Task, optimized: ActionRecord) -> tuple[ActionRecord, b
 
     def make(folder: Path) -> Produced:
         _, _, height, width = recipe.export.shape
-        images = load_images(recipe.compile.calibration, "calibration", height, width)
+        how = recipe.preprocess
+        images = load_images(recipe.compile.calibration, "calibration", height, width, how)
         with shop.blobs.open(source) as onnx:
             bench = Bench(shop.toolchain, sources.toolchain, shop.progress, folder, log)
             done = compile_model(recipe, onnx, images, bench)

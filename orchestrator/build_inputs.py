@@ -8,8 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestrator.domain import AxmodelHeader, Json, Recipe
+from orchestrator.domain import AxmodelHeader, Json, Recipe, Task
 from orchestrator.images import NamedImage, normalise
+
+#: What an output without a head is, in a sidecar.
+MEANINGS: dict[Task, str] = {
+    "semantic-segmentation": "logits",
+    "image-classification": "logits",
+    "depth-estimation": "depth",
+    "image-feature-extraction": "features",
+}
 
 
 def write_calibration(recipe: Recipe, images: Iterable[NamedImage], archive: Path) -> int:
@@ -31,7 +39,7 @@ def write_calibration(recipe: Recipe, images: Iterable[NamedImage], archive: Pat
 def sidecar_of(recipe: Recipe, header: AxmodelHeader) -> dict[str, Json]:
     """Say what cannot be read from an axmodel on a board (docs/reference/agent-protocol.md)."""
     how = recipe.preprocess
-    meaning = "class ids" if recipe.head.op == "argmax" else "logits"
+    meaning = "class ids" if recipe.head.op == "argmax" else MEANINGS[recipe.checkpoint.task]
     return {
         "version": 1,
         "model": "model.axmodel",

@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator.domain import Checkpoint
 from orchestrator.errors import ConfigError
 from orchestrator.hashing import sha256_files
+from orchestrator.onnx_graph import external_files
 from orchestrator.recipe import SHIPPED
 
 _WEIGHTS = ("*.safetensors", "*.bin")
@@ -20,7 +21,9 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 class FoundCheckpoint:
     """A checkpoint on this machine; `fingerprint` changes with its weights and config.
 
-    `commit` is the hub's commit, where it came from there.
+    Attributes:
+        folder: where it lies; for an ONNX file, the file.
+        commit: the hub's commit, where it came from there.
     """
 
     folder: Path
@@ -29,7 +32,13 @@ class FoundCheckpoint:
 
 
 def find_checkpoint(checkpoint: Checkpoint) -> FoundCheckpoint:
-    """Give the folder of a checkpoint, from the hub if need be. Raises ConfigError."""
+    """Give the folder of a checkpoint, from the hub if need be; an ONNX file as it is.
+
+    Raises:
+        ConfigError: it is not there, or not complete.
+    """
+    if checkpoint.kind == "onnx":
+        return _onnx_file(Path(checkpoint.source).expanduser())
     kind, _, name = checkpoint.source.partition(":")
     if kind == "package" and name:
         return _in_folder(SHIPPED / name, f"checkpoint {checkpoint.source}")
@@ -42,6 +51,15 @@ def find_checkpoint(checkpoint: Checkpoint) -> FoundCheckpoint:
             "--checkpoint wants a folder with config.json and model.safetensors",
         )
     return _from_hub(checkpoint)
+
+
+def _onnx_file(path: Path) -> FoundCheckpoint:
+    """Give an ONNX file, named by its content and that of the files its tensors lie in."""
+    if not path.is_file():
+        raise ConfigError(f"checkpoint.onnx {path}: no such file", "name an ONNX file")
+    files = [path, *external_files(path)]
+    root = path.absolute().parent
+    return FoundCheckpoint(path, sha256_files(root, [one.absolute() for one in files]), None)
 
 
 def _in_folder(folder: Path, label: str, commit: str | None = None) -> FoundCheckpoint:

@@ -18,6 +18,12 @@ from orchestrator.errors import ConfigError
 from orchestrator.hashing import sha256_file, sha256_files
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
+_RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
 _GENERATORS = {"street-scenes": "orchestrator.recipes.street_scenes"}
 
 
@@ -41,11 +47,11 @@ def fingerprint(source: ImageSource, purpose: str) -> str:
     """
     digest = hashlib.sha256()
     if source.generator is not None:
-        code = Path(_generator(source.generator).__file__ or "").parent
+        code = Path(generator_of(source.generator).__file__ or "").parent
         digest.update(sha256_files(code, code.glob("*.py")).encode())
         digest.update(f"{source.generator} {source.seed} {source.count}".encode())
         return digest.hexdigest()
-    for path in _files(source, purpose):
+    for path in image_files(source, purpose):
         try:
             digest.update(path.name.encode() + b"\0" + sha256_file(path).encode())
         except OSError as error:
@@ -53,25 +59,59 @@ def fingerprint(source: ImageSource, purpose: str) -> str:
     return digest.hexdigest()
 
 
-def load_images(source: ImageSource, purpose: str, height: int, width: int) -> Iterator[NamedImage]:
-    """Give up to `source.count` images, plainly resized (bilinear, no crop), in the order of names.
+def load_images(
+    source: ImageSource, purpose: str, height: int, width: int, how: Preprocess | None = None
+) -> Iterator[NamedImage]:
+    """Give up to `source.count` images at a model's size, in the order of names.
+
+    Args:
+        source: the folder or the generator; drawn images have the size already.
+        purpose: as in `fingerprint`.
+        height: of the model's input.
+        width: of the model's input.
+        how: how files are brought to that size; None: stretched, bilinear.
 
     Raises:
         ConfigError: as `fingerprint`, or a file that is no image.
     """
     if source.generator is not None:
-        draw = _generator(source.generator).draw_scene
+        draw = generator_of(source.generator).draw_scene
         for seed in range(source.seed, source.seed + source.count):
             yield NamedImage(f"{source.generator}-{seed}", draw(seed, height, width).image)
         return
-    for path in _files(source, purpose):
+    for path in image_files(source, purpose):
         try:
             with Image.open(path) as image:
                 upright = _in_8_bits(ImageOps.exif_transpose(image)).convert("RGB")
-                resized = upright.resize((width, height), Image.Resampling.BILINEAR)
+                resized = fitted(upright, height, width, how)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise _unreadable(path, purpose, error) from error
         yield NamedImage(path.stem, np.asarray(resized, dtype=np.uint8))
+
+
+def fitted(
+    image: Image.Image,
+    height: int,
+    width: int,
+    how: Preprocess | None,
+    resample: Image.Resampling | None = None,
+) -> Image.Image:
+    """Bring an image, or a mask with `resample` NEAREST, to a model's size as a recipe says.
+
+    Sizes are rounded as transformers' image processors round them.
+    """
+    if resample is None:
+        resample = _RESAMPLING["bilinear" if how is None else how.resample]
+    if how is None or how.fit == "stretch":
+        return image.resize((width, height), resample)
+    if how.crop_edge is None:  # the smallest size that covers the input
+        scale = max(height / image.height, width / image.width)
+        across = max(width, int(image.width * scale)), max(height, int(image.height * scale))
+    else:
+        edge, shorter = how.crop_edge, min(image.size)
+        across = edge * image.width // shorter, edge * image.height // shorter
+    left, top = (across[0] - width) // 2, (across[1] - height) // 2
+    return image.resize(across, resample).crop((left, top, left + width, top + height))
 
 
 def _in_8_bits(image: Image.Image) -> Image.Image:
@@ -98,7 +138,8 @@ def runtime_input(pixels: NDArray[np.uint8], how: Preprocess) -> NDArray[np.uint
     return np.ascontiguousarray(ordered[np.newaxis])
 
 
-def _files(source: ImageSource, purpose: str) -> list[Path]:
+def image_files(source: ImageSource, purpose: str) -> list[Path]:
+    """Give the files of a folder of images, in the order of names. Raises ConfigError."""
     option = "--calibration" if purpose == "calibration" else "--images"
     if source.folder is None:
         message = f"the recipe names no {purpose} images"
@@ -121,5 +162,6 @@ def _unreadable(path: Path, purpose: str, error: Exception) -> ConfigError:
     return ConfigError(message, "remove it from the folder, or repair it")
 
 
-def _generator(name: str) -> ModuleType:
+def generator_of(name: str) -> ModuleType:
+    """Give the module that draws: its `CLASSES`, and `draw_scene(seed, height, width)`."""
     return import_module(_GENERATORS[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -17,6 +18,8 @@ from orchestrator.tasks import Answer, output_name, task_of
 MODEL = "model.axmodel"
 #: What starting, loading and sending may take beside the work itself.
 MARGIN_S = 60.0
+#: What one request may ask for; packed, it stays far below what a host reads.
+_MOST_BYTES, _MOST_IMAGES = 64 * 1024 * 1024, 64
 
 
 def infer(
@@ -29,11 +32,29 @@ def infer(
 ) -> list[Answer]:
     """Have a release that is on the board look at images there; it need not be the current one.
 
+    Many images go in several requests, each under `run.timeout`; the later ones have ids of their
+    own, `run_id-2` on.
+
     Raises:
         AgentError: with the agent's code, or INPUT_MISMATCH when an output is not an answer of
             its shape.
         DeadlineError, Unreachable: the work goes on on the board; the same run_id joins it.
     """
+    name, at_once = agent.board.name, _at_once(recipe, shapes)
+    answers: list[Answer] = []
+    for number, start in enumerate(range(0, len(inputs), at_once), start=1):
+        name_of_run = run_id if number == 1 else f"{run_id}-{number}"
+        some = inputs[start : start + at_once]
+        outputs = infer_outputs(agent, recipe, release_id, some, name_of_run)
+        expected = list(shapes[start : start + at_once])
+        answers += _answers(name, outputs, recipe, expected)
+    return answers
+
+
+def infer_outputs(
+    agent: Agent, recipe: Recipe, release_id: str, inputs: Sequence[Artifact], run_id: str
+) -> list[dict[str, NDArray[np.generic]]]:
+    """Give every output of each image, by name, in one request. Raises as `infer` does."""
     request: dict[str, Json] = {
         "run_id": run_id,
         "model": MODEL,
@@ -41,9 +62,17 @@ def infer(
         "deadline_s": recipe.run.timeout_s,
         "inputs": [item.sha256 for item in inputs],
     }
-    name = agent.board.name
-    outputs = parse_outputs(name, agent.ask("infer", request, recipe.run.timeout_s + MARGIN_S))
-    return _answers(name, outputs, recipe, list(shapes))
+    reply = agent.ask("infer", request, recipe.run.timeout_s + MARGIN_S)
+    return parse_outputs(agent.board.name, reply)
+
+
+def _at_once(recipe: Recipe, shapes: Sequence[tuple[int, ...]]) -> int:
+    """Say how many images go in one request, so that its reply does not become too large."""
+    if recipe.layers:  # inner tensors are large, and come back with every image
+        return 1
+    largest = max((math.prod(shape) for shape in shapes), default=1)
+    channels = len(recipe.classes) if recipe.head.op == "none" else 1
+    return min(max(_MOST_BYTES // (4 * largest * max(channels, 1)), 1), _MOST_IMAGES)
 
 
 def _answers(

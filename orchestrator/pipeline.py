@@ -8,10 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import numpy as np
 
 from orchestrator.agent import Agent
 from orchestrator.agents import load_agents
@@ -22,24 +20,28 @@ from orchestrator.building import Built
 from orchestrator.clock import now
 from orchestrator.domain import (
     ActionRecord,
+    Again,
     Board,
     BoardOutcome,
+    Contend,
     Fleet,
     Json,
     Recipe,
     Release,
     RunRecord,
 )
-from orchestrator.fleet.pictures import OVERLAYS
+from orchestrator.fleet.beside import failed_beside
+from orchestrator.fleet.comparing import OnHost, on_host
+from orchestrator.fleet.pictures import draw_contact_sheet, images_to_draw
+from orchestrator.fleet.quorum import quorums, with_quorums
 from orchestrator.fleet.rolling import Crew, Roll, Rolled, roll
 from orchestrator.fleet.visiting import Gear, Visit
+from orchestrator.hashing import as_json
 from orchestrator.leases import owner_of
-from orchestrator.release import evaluation_images
 from orchestrator.seams import Blobs
 from orchestrator.stages.deploy import manifest, wanted
 from orchestrator.stages.report import write_report
 from orchestrator.table import summarise_run
-from orchestrator.tasks import Answer
 from orchestrator.transfer.relaying import Cargo, Relays, relays_of
 
 
@@ -55,6 +57,8 @@ class Order:
         done: outcomes that the run has already, when it goes on after a break.
         relays: boards of the inventory that hand blobs on; they need not be of the fleet.
         dead: runs of this workplace whose process was killed.
+        again: whether a measurement that is not VALID is repeated.
+        contend: who is to share the NPU with the release; None: nobody.
     """
 
     recipe: Recipe
@@ -67,6 +71,8 @@ class Order:
     done: tuple[BoardOutcome, ...] = ()
     relays: tuple[Board, ...] = ()
     dead: tuple[str, ...] = ()
+    again: Again = field(default_factory=Again)
+    contend: Contend | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +82,12 @@ class Aside:
     Attributes:
         skipped: by board, why it was left out.
         relayed: by relay, the bytes that were sent to it for its site.
+        accuracy: of the makers on this host, as the run's summary keeps it.
     """
 
     skipped: Mapping[str, str]
     relayed: Mapping[str, int]
+    accuracy: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,35 +105,34 @@ def deploy_fleet(order: Order, crew: Crew, started: RunRecord) -> Finished:
     for board, reason in visits.skipped.items():
         crew.progress.event(board, f"left out: {reason}")
     fleet = replace(order.fleet, boards=visits.visit)
-    visit = prepare(order, crew, started)
+    here = on_host(order.recipe, order.built, crew.encoder.blobs)
+    visit = prepare(order, crew, started, here)
     folder = crew.reports / started.run_id
-    images = tuple(evaluation_images(order.recipe)[:OVERLAYS])
+    images = images_to_draw(order.recipe)
     with _relays(order, crew, visit) as relays:
         gear = Gear(crew.connect, crew.encoder, UidRegistry(), relays)
-        asked = Roll(fleet, visit, gear, images, folder, pause=order.pause)
+        asked = Roll(fleet, visit, gear, images, folder, pause=order.pause, truth=here.truth)
         rolled = roll(asked, crew, order.done)
         relayed = (
             {} if relays is None else {name: one.uplink_bytes for name, one in relays.sent.items()}
         )
-    run = _finished(started, order, visit, rolled, Aside(visits.skipped, relayed))
+    run = _finished(started, order, visit, rolled, Aside(visits.skipped, relayed, here.kept))
+    draw_contact_sheet(rolled.outcomes, visit, images, folder)
     write_report(run, rolled.outcomes, folder)
     return Finished(run, rolled.outcomes, folder)
 
 
-def prepare(order: Order, crew: Crew, started: RunRecord) -> Visit:
+def prepare(order: Order, crew: Crew, started: RunRecord, here: OnHost) -> Visit:
     """Say what each board is visited for."""
     recipe, built, fleet = order.recipe, order.built, order.fleet
     blobs, ledger, release = crew.encoder.blobs, crew.ledger, built.release
-    reference = _answers(built.optimized, "reference", blobs)
-    golden = reference
-    if built.checked is not None:
-        golden = _answers(built.checked, "answers", blobs)
+    golden = here.simulated or here.reference
     names = [board.name for board in fleet.boards]
     baselines = ledger.last_outcomes(names, recipe.name, started.run_id)
     return Visit(
         recipe=recipe,
         release=release,
-        reference=reference,
+        reference=here.reference,
         golden=golden[: recipe.smoke.images],
         agents=load_agents(),
         run_id=started.run_id,
@@ -140,6 +147,8 @@ def prepare(order: Order, crew: Crew, started: RunRecord) -> Visit:
         baselines=baselines,
         measure=order.measure,
         dead=frozenset(owner_of(run_id) for run_id in order.dead),
+        again=order.again,
+        contend=order.contend,
     )
 
 
@@ -171,17 +180,12 @@ def _relays(order: Order, crew: Crew, visit: Visit) -> AbstractContextManager[Re
     return Relays(relays, cargo, open_agent, visit.owner, crew.encoder, crew.progress)
 
 
-def _answers(action: ActionRecord, role: str, blobs: Blobs) -> tuple[Answer, ...]:
-    """Give the answers that a stage has made, one per evaluation image."""
-    with blobs.open(action.outputs[role].sha256) as path:
-        return tuple(np.load(path, allow_pickle=False))
-
-
 def _finished(
     started: RunRecord, order: Order, visit: Visit, rolled: Rolled, aside: Aside
 ) -> RunRecord:
     """Judge the gates, and say in the run's summary how it went."""
-    summary = summarise_run(rolled.outcomes, visit.recipe.gates)
+    alike = quorums(rolled.outcomes, visit.release.pulsar2_version)
+    summary = with_quorums(summarise_run(rolled.outcomes, visit.recipe.gates), alike)
     checked = order.built.checked
     sentence = summary.sentence
     if any(aside.relayed.values()):
@@ -192,11 +196,11 @@ def _finished(
         sentence += f"; in quarantine: {', '.join(aside.skipped)}"
     if rolled.waiting:
         sentence += f"; {rolled.ended}; not begun: {', '.join(rolled.waiting)}"
-    nobody = not rolled.outcomes
+    failed = not rolled.outcomes or any(map(failed_beside, rolled.outcomes))
     return replace(
         started,
         finished_at=now(),
-        exit_code=1 if rolled.stopped or nobody else summary.exit_code,
+        exit_code=1 if rolled.stopped or failed else summary.exit_code,
         summary={
             **started.summary,
             "target": str(visit.release.target),
@@ -204,6 +208,8 @@ def _finished(
             "release_id": visit.release.release_id,
             "simulated": visit.release.simulated,
             "check": _kept(checked),
+            "accuracy": dict(aside.accuracy),
+            "bit_agreement": as_json(alike),
             "sentence": sentence,
             "failed_boards": list(summary.failed_boards),
             "failed_gates": list(summary.failed_gates),

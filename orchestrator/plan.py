@@ -17,32 +17,35 @@ STAGE_VERSIONS = {"export": 1, "optimize": 1, "compile": 1, "check": 2}
 
 def export_wanted(recipe: Recipe, checkpoint: FoundCheckpoint, evaluation: str) -> Wanted:
     """Say what the exported ONNX depends on; `evaluation` names the images of its check."""
-    spec = recipe.export
+    spec, own = recipe.export, recipe.checkpoint.kind == "onnx"
+    made = {} if own else {"opset": str(spec.opset), "max_abs_diff": str(spec.max_abs_diff)}
     fields = {
         "stage_version": str(STAGE_VERSIONS["export"]),
+        **({"kind": "onnx"} if own else {"min_agreement": str(spec.min_agreement)}),
         "checkpoint": checkpoint.fingerprint,
-        "opset": str(spec.opset),
         "shape": "x".join(map(str, spec.shape)),
         "input": spec.input_name,
         "output": spec.output_name,
-        "max_abs_diff": str(spec.max_abs_diff),
-        "min_agreement": str(spec.min_agreement),
+        **made,
         "classes": str(len(recipe.classes)),
         "evaluation": evaluation,
+        **_task(recipe),
         **_preprocess(recipe.preprocess),
-        **_versions("torch", "transformers", "onnx"),
+        **(_versions("onnx") if own else _versions("torch", "transformers", "onnx")),
     }
     return Wanted("export", recipe.name, fields)
 
 
 def optimize_wanted(recipe: Recipe, onnx_sha256: str, evaluation: str) -> Wanted:
     """Say what the optimized ONNX and its class maps depend on."""
-    head = recipe.head
+    head, layers = recipe.head, recipe.layers
     fields = {
         "stage_version": str(STAGE_VERSIONS["optimize"]),
+        **({"layers": str(layers)} if layers else {}),
         "onnx": onnx_sha256,
         "head": f"{head.op} axis={head.axis} keepdims={int(head.keepdims)} as {head.output_name}",
         "evaluation": evaluation,
+        **_task(recipe),
         **_preprocess(recipe.preprocess),
         **_versions("onnx", "onnxsim", "onnx-graphsurgeon", "onnxruntime"),
     }
@@ -62,6 +65,7 @@ def compile_wanted(
         "toolchain_version": toolchain.version,
         "toolchain_commit": toolchain.commit,
         "toolchain_digest": toolchain.digest,
+        **_task(recipe),
         **_preprocess(recipe.preprocess),
     }
     return Wanted("compile", recipe.name, fields)
@@ -107,14 +111,23 @@ def check_wanted(
         "toolchain_version": toolchain.version,
         "toolchain_commit": toolchain.commit,
         "toolchain_digest": toolchain.digest,
+        **_task(recipe),
         **_preprocess(recipe.preprocess),
         **_versions("onnxruntime"),
     }
     return Wanted("check", recipe.name, fields)
 
 
+def _task(recipe: Recipe) -> dict[str, str]:
+    """Name the task, but the one that was the only one when keys were first made."""
+    task = recipe.checkpoint.task
+    return {} if task == "semantic-segmentation" else {"task": task}
+
+
 def _preprocess(how: Preprocess) -> dict[str, str]:
-    return {"mean": str(how.mean), "std": str(how.std), "colour": how.colour}
+    fields = {"mean": str(how.mean), "std": str(how.std), "colour": how.colour}
+    fit = f"{how.fit} {how.crop_edge} {how.resample}"
+    return fields if fit == "stretch None bilinear" else {**fields, "fit": fit}
 
 
 def _versions(*packages: str) -> dict[str, str]:

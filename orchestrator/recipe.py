@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -24,6 +25,7 @@ from orchestrator.domain import (
     Target,
 )
 from orchestrator.errors import ConfigError
+from orchestrator.pictures.palettes import colours_for, named_palette, rgb
 from orchestrator.recipe_file import CheckpointFile, ImagesFile, RecipeFile
 from orchestrator.yaml_file import explain, read_yaml
 
@@ -69,7 +71,8 @@ def load_recipe(name: str) -> Recipe:
 
 def _recipe(path: Path, parsed: RecipeFile) -> Recipe:
     export, build, head = parsed.export, parsed.compile, parsed.optimize.head
-    check = parsed.check
+    check, layers = parsed.check, parsed.optimize.layers
+    classes, palette = _classes(parsed)
     mean, std = parsed.preprocess.mean, parsed.preprocess.std
     return Recipe(
         name=path.stem,
@@ -90,7 +93,7 @@ def _recipe(path: Path, parsed: RecipeFile) -> Recipe:
             parsed.preprocess.crop_edge,
             parsed.preprocess.resample,
         ),
-        head=HeadSpec(head.op, head.axis, head.keepdims, head.output),
+        head=HeadSpec(_head_op(parsed), head.axis, head.keepdims, head.output),
         compile=CompileSpec(
             Target(build.target_hardware, build.npu_mode),
             _images(path, build.calibration),
@@ -109,12 +112,22 @@ def _recipe(path: Path, parsed: RecipeFile) -> Recipe:
             parsed.run.timeout,
             parsed.run.min_duration,
             parsed.run.blocks,
+            tuple(parsed.run.instruments),
         ),
         evaluation=_images(path, parsed.evaluation),
         gates=Gates(**parsed.gates.model_dump()),
-        classes=tuple(parsed.classes),
-        palette=tuple(_rgb(colour) for colour in parsed.classes.values()),
+        classes=classes,
+        palette=palette,
+        layers=layers if isinstance(layers, int) else tuple(layers),
     )
+
+
+def _head_op(parsed: RecipeFile) -> Literal["argmax", "none"]:
+    """Give the head; left out, class maps get ArgMax and everything else none."""
+    by_task: Literal["argmax", "none"] = (
+        "argmax" if parsed.checkpoint.task == "semantic-segmentation" else "none"
+    )
+    return parsed.optimize.head.op or by_task
 
 
 def _images(path: Path, images: ImagesFile) -> ImageSource:
@@ -135,6 +148,13 @@ def _beside(recipe: Path, named: str) -> str:
     return str((recipe.parent / Path(named).expanduser()).resolve())
 
 
-def _rgb(colour: str) -> Rgb:
-    value = int(colour[1:], 16)
-    return (value >> 16, value >> 8 & 255, value & 255)
+def _classes(parsed: RecipeFile) -> tuple[tuple[str, ...], tuple[Rgb, ...]]:
+    """Give the classes, and the colour of each."""
+    palette, own = parsed.palette, parsed.classes
+    known = palette if isinstance(palette, str) else None
+    classes = tuple(own or (named_palette(known) if known else ()))
+    if isinstance(palette, list):
+        return classes, tuple(rgb(colour) for colour in palette)
+    given = {name: rgb(colour) for name, colour in own.items() if colour is not None}
+    others = colours_for(classes, known)
+    return classes, tuple(given.get(*pair) for pair in zip(classes, others, strict=True))

@@ -5,9 +5,18 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    field_validator,
+    model_validator,
+)
 
-from orchestrator.domain import Task
+from orchestrator.domain import Instrument, Task
+from orchestrator.pictures.palettes import PaletteName
 
 
 class _Model(BaseModel):
@@ -87,13 +96,15 @@ class _Preprocess(_Model):
         "stretch", description="to the input's size, or the middle of it after resizing"
     )
     crop_edge: _Count | None = Field(
-        None, description="with fit: crop, what the shorter edge is resized to; else the input's"
+        None, description="with fit: crop, what the shorter edge is resized to before"
     )
-    resample: Literal["bilinear", "bicubic"] = "bilinear"
+    resample: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
 
 
 class _Head(_Model):
-    op: Literal["argmax", "none"] = "argmax"
+    op: Literal["argmax", "none"] | None = Field(
+        None, description="argmax for class maps only; left out: argmax for them, else none"
+    )
     axis: Annotated[int, Field(ge=1, le=3)] = 1
     keepdims: bool = True
     output: _TensorName = "argmax_output"
@@ -103,6 +114,9 @@ class _Optimize(_Model):
     """What is done to the graph after simplification."""
 
     head: _Head = Field(default_factory=_Head)
+    layers: Annotated[int, Field(ge=0, le=100)] | Annotated[list[_TensorName], Field()] = Field(
+        0, description="tensors that become outputs too, by name or how many: orch diverge"
+    )
 
 
 #: Keys of the build config that decide what is built and where it goes.
@@ -162,6 +176,9 @@ class _Smoke(_Model):
     )
 
 
+_OUR_INSTRUMENT: Instrument = "axengine"
+
+
 class _Run(_Model):
     """How a board is measured."""
 
@@ -174,6 +191,17 @@ class _Run(_Model):
         10, description="blocks of samples; sensors are read between them"
     )
     timeout: _Seconds = Field(600, description="seconds")
+    instruments: Annotated[list[Instrument], Field(min_length=1, max_length=2)] = Field(
+        default_factory=lambda: [_OUR_INSTRUMENT],
+        description="what times the model: axengine, and ax_run_model beside it",
+    )
+
+    @field_validator("instruments")
+    @classmethod
+    def _begins_with_ours(cls, names: list[Instrument]) -> list[Instrument]:
+        if names[0] != _OUR_INSTRUMENT or len(set(names)) < len(names):
+            raise ValueError("axengine comes first, ax_run_model may stand beside it")
+        return names
 
 
 class _Gates(_Model):
@@ -193,13 +221,30 @@ class _Gates(_Model):
 _Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 
 
+def _named(classes: JsonValue) -> JsonValue:
+    """Take a list of names for classes without colours of their own."""
+    if not isinstance(classes, list):
+        return classes
+    names = [str(one) for one in classes]
+    if taken := sorted({one for one in names if names.count(one) > 1}):
+        raise ValueError(f"each wants a name of its own; more than once: {', '.join(taken)}")
+    return dict.fromkeys(names)
+
+
 class RecipeFile(_Model):
     """What to build and how to judge it."""
 
     checkpoint: CheckpointFile
-    classes: Annotated[dict[str, _Colour], Field(max_length=1000)] = Field(
+    classes: Annotated[
+        dict[str, _Colour | None],
+        Field(max_length=1000),
+        BeforeValidator(_named, json_schema_input_type=dict[str, _Colour | None] | list[str]),
+    ] = Field(
         default_factory=dict,
-        description="class names in the order of their ids, each with its colour in overlays",
+        description="class names in the order of their ids; with or without their colours",
+    )
+    palette: PaletteName | Annotated[list[_Colour], Field(min_length=1)] | None = Field(
+        None, description="colours of the classes: a data set's, which may name them too, or a list"
     )
     export: _Export
     preprocess: _Preprocess
@@ -214,8 +259,33 @@ class RecipeFile(_Model):
     @model_validator(mode="after")
     def _has_classes(self) -> RecipeFile:
         least = 2 if self.checkpoint.task == "semantic-segmentation" else 0
-        if len(self.classes) < least:
+        if len(self.classes) < least and not isinstance(self.palette, str):
             raise ValueError(f"classes: {self.checkpoint.task} wants {least} or more")
+        return self
+
+    @model_validator(mode="after")
+    def _has_colours_once(self) -> RecipeFile:
+        if any(self.classes.values()) and self.palette is not None:
+            raise ValueError("classes have their colours already: leave out the palette, or them")
+        if isinstance(self.palette, list) and len(self.palette) != len(self.classes):
+            counts = f"{len(self.palette)} colours for {len(self.classes)} classes"
+            raise ValueError(f"palette: {counts}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_an_edge_to_crop_from(self) -> RecipeFile:
+        edge, longer = self.preprocess.crop_edge, max(self.export.input.shape[2:])
+        if edge is not None and self.preprocess.fit != "crop":
+            raise ValueError("preprocess.crop_edge: goes with fit: crop")
+        if edge is not None and edge < longer:
+            raise ValueError(f"preprocess.crop_edge: {edge} does not cover an input of {longer}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_head_that_fits(self) -> RecipeFile:
+        task = self.checkpoint.task
+        if self.optimize.head.op == "argmax" and task != "semantic-segmentation":
+            raise ValueError(f"optimize.head.op: argmax is for class maps, {task} has none")
         return self
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ from orchestrator.seams import Blobs
 def evaluation_images(recipe: Recipe) -> list[NamedImage]:
     """Give the evaluation images at the model's size."""
     _, _, height, width = recipe.export.shape
-    return list(load_images(recipe.evaluation, "evaluation", height, width))
+    return list(load_images(recipe.evaluation, "evaluation", height, width, recipe.preprocess))
 
 
 def make_release(recipe: Recipe, compiled: ActionRecord, inputs: tuple[Artifact, ...]) -> Release:

@@ -12,10 +12,12 @@ from orchestrator.domain import Json, Measurement
 from orchestrator.untrusted import (
     an_object,
     integer,
+    integer_or_none,
     integers,
     malformed,
     number,
     object_or_none,
+    objects,
     sizes,
     text_or_none,
     texts,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 #: The largest tensor that is unpacked from a reply.
 MAX_TENSOR_BYTES = 256 * 1024 * 1024
 _MAX_AXES = 8
+#: How a warm-up may have ended.
+_WARMUPS = {"", "steady", "cap", "fixed"}
 #: What a tensor from a board may be made of.
 _DTYPES = {"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32"}
 
@@ -139,17 +143,43 @@ def parse_moved(board: str, reply: Mapping[str, Json]) -> str:
 
 
 def parse_measurement(board: str, reply: Mapping[str, Json]) -> Measurement:
-    """Read the result of `benchmark`."""
+    """Read the result of `benchmark`; an instrument other than the agent tells less."""
+    samples_ns = integers(board, reply, "samples_ns")
+    block_sizes = integers(board, {"block_sizes": []} | dict(reply), "block_sizes")
+    readings = objects(board, {"readings": []} | dict(reply), "readings")
+    ended = text_or_none(board, reply, "warmup_ended") or ""
+    if block_sizes and (0 in block_sizes or sum(block_sizes) != len(samples_ns)):
+        raise malformed(board, "block_sizes")
+    if readings and len(readings) != (len(block_sizes) or 1) + 1:
+        raise malformed(board, "readings")
+    if ended not in _WARMUPS:
+        raise malformed(board, "warmup_ended")
     return Measurement(
         board=board,
         load_ns=_told(board, reply, "load_ns"),
         first_ns=_told(board, reply, "first_ns"),
         warmup_ns=integers(board, reply, "warmup_ns"),
-        samples_ns=integers(board, reply, "samples_ns"),
+        samples_ns=samples_ns,
         runtime=an_object(board, reply, "runtime"),
         before=an_object(board, reply, "before"),
         after=an_object(board, reply, "after"),
+        block_sizes=block_sizes,
+        readings=readings,
+        parts_ns=_parts(board, reply, len(samples_ns)),
+        overhead_ns=integer_or_none(board, reply, "overhead_ns"),
+        warmup_ended=ended,
+        left_cmm_bytes=integer_or_none(board, reply, "left_cmm_bytes"),
+        after_first=object_or_none(board, reply, "after_first") or {},
     )
+
+
+def _parts(board: str, reply: Mapping[str, Json], samples: int) -> dict[str, tuple[int, ...]]:
+    """Read the parts of every sample, by name."""
+    told = object_or_none(board, reply, "parts_ns") or {}
+    parts = {name: integers(board, told, name) for name in told}
+    if any(len(times) != samples for times in parts.values()):
+        raise malformed(board, "parts_ns")
+    return parts
 
 
 def _told(board: str, reply: Mapping[str, Json], key: str) -> int | None:

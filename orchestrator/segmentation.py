@@ -1,21 +1,17 @@
-"""Class maps: how well two agree, and how they look side by side. Pure but for the PNG."""
+"""Class maps: how well two agree, and how they look. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 from orchestrator.domain import Agreement, Rgb
+from orchestrator.resampling import MIN_IMAGES, interval, weights
 
 ClassMap = NDArray[np.integer]
-
-#: How much of the image shows through the classes.
-_IMAGE_SHARE = 0.4
-_CAPTION_PX = 14
 
 
 def class_map(output: NDArray[np.generic], axis: int) -> NDArray[np.int32]:
@@ -40,61 +36,95 @@ def confusion(reference: ClassMap, other: ClassMap, classes: int) -> NDArray[np.
     return counts.reshape(size, size)
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Pixels counted image by image: what every figure over class maps is made of.
+
+    Attributes:
+        both: (images, classes): of the class in either map.
+        either: (images, classes): of the class in at least one.
+        same: (images,): with the same id.
+        pixels: (images,): that count.
+    """
+
+    both: NDArray[np.float64]
+    either: NDArray[np.float64]
+    same: NDArray[np.float64]
+    pixels: NDArray[np.float64]
+
+    def share(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the share of pixels with the same id, for each row of image weights."""
+        return np.asarray((weights @ self.same) / (weights @ self.pixels), dtype=np.float64)
+
+    def miou(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the mean IoU for each row of image weights; 0 where no class occurs.
+
+        IoU of a class is |both| / |either| over all images; the mean is over the classes that
+        occur in either map (Everingham et al., The PASCAL VOC Challenge, 2015).
+        """
+        both, either = weights @ self.both, weights @ self.either
+        iou = np.divide(both, either, out=np.zeros_like(both), where=either > 0)
+        return np.asarray(iou.sum(axis=1) / np.maximum((either > 0).sum(axis=1), 1))
+
+    def iou(self, names: Sequence[str]) -> dict[str, float]:
+        """Give the IoU of each class that occurs, by its name."""
+        both, either = self.both.sum(axis=0), self.either.sum(axis=0)
+        return {
+            name: float(both[index] / either[index])
+            for index, name in enumerate(names)
+            if either[index] > 0
+        }
+
+
+def tally(
+    pairs: Iterable[tuple[ClassMap, ClassMap]], classes: int, *, ignoring: bool = False
+) -> Tally:
+    """Count the pixels of pairs of class maps, reference first; there is at least one pair.
+
+    With `ignoring`, pixels whose id is no class in the reference do not count.
+    """
+    both, either, same, pixels = [], [], [], []
+    for reference, other in pairs:
+        counts, alike = confusion(reference, other, classes), reference == other
+        if ignoring:
+            counts[classes] = 0
+            alike &= (reference >= 0) & (reference < classes)
+        common = np.diag(counts)[:classes]
+        both.append(common)
+        either.append((counts.sum(axis=0) + counts.sum(axis=1))[:classes] - common)
+        same.append(int(alike.sum()))
+        pixels.append(int(counts.sum()))
+    return Tally(*(np.array(one, dtype=np.float64) for one in (both, either, same, pixels)))
+
+
 def agreement(
-    references: Sequence[ClassMap], others: Sequence[ClassMap], classes: int
+    references: Sequence[ClassMap],
+    others: Sequence[ClassMap],
+    classes: int,
+    names: Sequence[str] = (),
 ) -> Agreement:
-    """Compare the class maps of the same images, pair by pair.
+    """Compare the class maps of the same images, pair by pair; `names` are those of the classes."""
+    return agreement_of(tally(zip(references, others, strict=True), classes), names)
 
-    IoU of a class is |both| / |either| over all images; the mean is over the classes that occur
-    in either map (Everingham et al., The PASCAL VOC Challenge, 2015).
-    """
-    total = np.zeros((classes + 1, classes + 1), dtype=np.int64)
-    per_image = []
-    for reference, other in zip(references, others, strict=True):
-        total += confusion(reference, other, classes)
-        per_image.append(float((reference == other).mean()))
-    both = np.diag(total)[:classes]
-    either = (total.sum(axis=0) + total.sum(axis=1))[:classes] - both
-    occurs = either > 0
-    iou = both[occurs] / either[occurs]
-    pixels = sum(reference.size for reference in references)
-    same = sum(share * ref.size for share, ref in zip(per_image, references, strict=True))
+
+def agreement_of(counted: Tally, names: Sequence[str]) -> Agreement:
+    """Give the figures of what was counted, with intervals where there are images enough."""
+    images = counted.pixels.size
+    once = np.ones((1, images))
+    share = miou = None
+    if images >= MIN_IMAGES:
+        drawn = weights(images)
+        share = interval(counted.share(drawn), images)
+        miou = interval(counted.miou(drawn), images)
     return Agreement(
-        share=float(same / pixels),
-        miou=float(iou.mean()) if iou.size else 0.0,
-        per_image=tuple(per_image),
-        images=len(per_image),
+        share=float(counted.share(once)[0]),
+        miou=float(counted.miou(once)[0]),
+        per_image=tuple((counted.same / counted.pixels).tolist()),
+        images=images,
+        interval=share,
+        miou_interval=miou,
+        per_class=counted.iou(names),
     )
-
-
-def write_overlay(
-    path: Path,
-    pixels: NDArray[np.uint8],
-    reference: NDArray[np.uint8],
-    other: NDArray[np.uint8],
-    differs: NDArray[np.float32],
-    captions: tuple[str, str, str, str],
-) -> None:
-    """Write a sheet of four: image, painted reference, painted other, and where the two differ.
-
-    `differs` is (h, w), 0..1; the painted answers are (h, w, 3) RGB, of any size.
-    """
-    height, width = pixels.shape[:2]
-    heat = (differs[..., np.newaxis] * np.array([255, 40, 40])).astype(np.uint8)
-    panels = [
-        pixels,
-        _blend(pixels, reference),
-        _blend(pixels, other),
-        _blend(pixels // 3, heat, image_share=0.5),
-    ]
-    sheet = Image.new("RGB", (2 * width, 2 * (height + _CAPTION_PX)), (24, 24, 24))
-    pen = ImageDraw.Draw(sheet)
-    for index, (panel, caption) in enumerate(zip(panels, captions, strict=True)):
-        left, top = index % 2 * width, index // 2 * (height + _CAPTION_PX)
-        pen.text((left + 4, top + 1), caption, fill=(235, 235, 235))
-        sheet.paste(Image.fromarray(panel), (left, top + _CAPTION_PX))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path)
 
 
 def colours_of(classes: ClassMap, palette: Sequence[Rgb]) -> NDArray[np.uint8]:
@@ -102,11 +132,3 @@ def colours_of(classes: ClassMap, palette: Sequence[Rgb]) -> NDArray[np.uint8]:
     colours = np.array([*palette, (0, 0, 0)], dtype=np.uint8)
     known = np.where((classes < 0) | (classes >= len(palette)), len(palette), classes)
     return colours[known]
-
-
-def _blend(
-    pixels: NDArray[np.uint8], classes: NDArray[np.uint8], image_share: float = _IMAGE_SHARE
-) -> NDArray[np.uint8]:
-    height, width = pixels.shape[:2]
-    enlarged = Image.fromarray(classes).resize((width, height), Image.Resampling.NEAREST)
-    return np.asarray(Image.blend(enlarged, Image.fromarray(pixels), image_share), dtype=np.uint8)

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,12 +35,15 @@ _POLL_S = 0.05
 class SimulatedFleet:
     """A running simulation: the boards with their true addresses and pinned host keys.
 
-    `leash` is the pipe whose end stops it: the simulation of a command dies with the command.
+    Attributes:
+        leash: the pipe whose end stops it: the simulation of a command dies with the command.
+        traces: what scripted boards go through, by name.
     """
 
     pid: int
     boards: Mapping[str, Board]
     leash: IO[bytes] | None = None
+    traces: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_simulation(folder: Path) -> SimulatedFleet | None:
@@ -65,10 +68,40 @@ def find_simulation(folder: Path) -> SimulatedFleet | None:
         )
         for entry in state["boards"]
     }
-    return SimulatedFleet(pid, boards)
+    traces = {one["name"]: one["trace"] for one in state["boards"] if one.get("trace")}
+    return SimulatedFleet(pid, boards, traces=traces)
 
 
-def start_simulation(folder: Path, names: Sequence[str], *, leashed: bool) -> SimulatedFleet:
+@dataclass(frozen=True, slots=True)
+class Scripting:
+    """What simulated boards go through, in simulated time.
+
+    Attributes:
+        traces: `KIND` for all boards or `BOARD=KIND`, as docs/explanation/simulation.md names them.
+        seed: of the first board; every board has another.
+        base_latency_ms: of an inference on a good board.
+        times: how many runs of a board go through it; 0: all.
+    """
+
+    traces: tuple[str, ...] = ()
+    seed: int = 0
+    base_latency_ms: float = 20.0
+    times: int = 0
+
+    def argv(self) -> list[str]:
+        """Give the options of the simulating program."""
+        asked = [part for trace in self.traces for part in ("--trace", trace)]
+        numbers = ("--seed", self.seed, "--base-ms", self.base_latency_ms, "--times", self.times)
+        return [*asked, *map(str, numbers)] if asked else []
+
+
+def start_simulation(
+    folder: Path,
+    names: Sequence[str],
+    *,
+    leashed: bool,
+    scripting: Scripting | None = None,
+) -> SimulatedFleet:
     """Start boards with these names; leashed ones end with us. Raises ConfigError, OrchError."""
     missing = [name for name in ("asyncssh", "onnxruntime") if find_spec(name) is None]
     if missing:
@@ -84,6 +117,7 @@ def start_simulation(folder: Path, names: Sequence[str], *, leashed: bool) -> Si
         *("--authorized-key", str(folder / "client_key.pub")),
         *(part for name in names for part in ("--name", name)),
         *(("--stop-with-parent",) if leashed else ()),
+        *(scripting.argv() if scripting else ()),
     ]
     with log.open("wb") as stream:
         process = subprocess.Popen(

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from orchestrator.conditions import scripted
 from orchestrator.domain import BoardOutcome, Gates, Json, RunRecord
-from orchestrator.latency import summarise, tool_figures
+from orchestrator.gates import broken_gates
+from orchestrator.instruments_table import power_cells, tool_cell
+from orchestrator.latency import latency_of, tool_figures
 
 #: What the vendor's tool says, of boards without Python: never in one column with our own figures.
 TOOL_COLUMN = "ax_run_model ms"
+#: Of boards with a power hook: what they draw, and the energy of an inference.
+POWER_COLUMNS = ("W", "mJ")
+#: Left out for people where no board has anything in them.
+_OPTIONAL = (TOOL_COLUMN, *POWER_COLUMNS)
+#: How far the true median is from p50 at most, with 95 % confidence.
+WITHIN = "± ms"
 #: Header and whether the column holds numbers.
 COLUMNS = (
     ("board", False),
@@ -20,28 +29,20 @@ COLUMNS = (
     ("load ms", True),
     ("first ms", True),
     ("p50 ms", True),
+    (WITHIN, True),
     ("p90 ms", True),
     ("p99 ms", True),
     ("max ms", True),
     ("n", True),
     ("fps", True),
     (TOOL_COLUMN, True),
+    *((name, True) for name in POWER_COLUMNS),
     ("agreement", True),
     ("mIoU", True),
     ("verdict", False),
 )
 #: Where a cell has nothing to say.
 EMPTY = "-"
-
-
-#: The accuracy of the float model, of `pulsar2 run` on this host, and of every board.
-ACCURACY_COLUMNS = (
-    ("who", False),
-    ("images", True),
-    ("agreement", True),
-    ("mIoU", True),
-    ("cosine", True),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def table_row(run: RunRecord, outcome: BoardOutcome) -> tuple[str, ...]:
         _text(run.summary, "pulsar2"),
         _text(run.summary, "target"),
     )
-    verdict = (verdict_text(outcome),)
+    verdict, power = (verdict_text(outcome),), power_cells(outcome)
     measured, agreed = outcome.measurement, outcome.agreement
     accuracy = (
         EMPTY if agreed is None else f"{agreed.share:.2%}",
@@ -77,57 +78,40 @@ def table_row(run: RunRecord, outcome: BoardOutcome) -> tuple[str, ...]:
     figures = None if measured is None else tool_figures(measured)
     if figures is not None:
         what = f"{figures.mean_ms:.3f} mean" if figures.p50_ms is None else f"{figures.p50_ms:.3f}"
-        return (*known, *[EMPTY] * 6, str(figures.n), EMPTY, what, *accuracy, *verdict)
-    if measured is None or not measured.samples_ns:
-        return (*known, *[EMPTY] * 11, *verdict)
-    latency = summarise(measured.samples_ns)
+        return (*known, *[EMPTY] * 7, str(figures.n), EMPTY, what, *power, *accuracy, *verdict)
+    latency = None if _is_invalid(outcome) else latency_of(measured)
+    if measured is None or latency is None:
+        return (*known, *[EMPTY] * 10, *power, *accuracy, *verdict)
     return (
         *known,
         _ms(measured.load_ns, 1),
         _ms(measured.first_ns, 2),
         f"{latency.p50_ms:.3f}",
+        EMPTY if latency.p50_within_ms is None else f"{latency.p50_within_ms:.3f}",
         f"{latency.p90_ms:.3f}",
         EMPTY if latency.p99_ms is None else f"{latency.p99_ms:.3f}",
         f"{latency.max_ms:.3f}",
         str(latency.n),
         f"{latency.fps:.1f}",
-        EMPTY,
+        tool_cell(outcome),
+        *power,
         *accuracy,
         *verdict,
     )
 
 
 def shown(rows: Sequence[tuple[str, ...]]) -> tuple[list[tuple[str, bool]], list[tuple[str, ...]]]:
-    """Give columns and rows for people: without the tool's column where no board has it."""
-    place = [name for name, _ in COLUMNS].index(TOOL_COLUMN)
-    if any(row[place] != EMPTY for row in rows):
-        return list(COLUMNS), list(rows)
-    return [c for c in COLUMNS if c[0] != TOOL_COLUMN], [
-        (*row[:place], *row[place + 1 :]) for row in rows
+    """Give columns and rows for people: without what is there for some boards and no board has."""
+    kept = [
+        place
+        for place, (name, _) in enumerate(COLUMNS)
+        if name not in _OPTIONAL or any(row[place] != EMPTY for row in rows)
     ]
+    return [COLUMNS[at] for at in kept], [tuple(row[at] for at in kept) for row in rows]
 
 
 def _ms(value_ns: int | None, digits: int) -> str:
     return EMPTY if value_ns is None else f"{value_ns / 1e6:.{digits}f}"
-
-
-def accuracy_rows(run: RunRecord, outcomes: Sequence[BoardOutcome]) -> list[tuple[str, ...]]:
-    """Give the cells under ACCURACY_COLUMNS; all figures are against the float model."""
-    rows: list[tuple[str, ...]] = []
-    checked = run.summary.get("check")
-    if isinstance(checked, dict):
-        simulated = " (simulated)" if checked.get("simulated") is True else ""
-        images, cosine = _text(checked, "images"), _decimals(checked.get("cosine"), 5)
-        agreed = _decimals(checked.get("agreement"), None)
-        rows.append(
-            (f"pulsar2 run{simulated}", images, agreed, _decimals(checked.get("miou"), 3), cosine)
-        )
-    for outcome in outcomes:
-        if (agreed_on := outcome.agreement) is not None:
-            simulated = " (simulated)" if outcome.simulated else ""
-            share, miou = f"{agreed_on.share:.2%}", _decimals(agreed_on.miou, 3)
-            rows.append((f"{outcome.board}{simulated}", str(agreed_on.images), share, miou, EMPTY))
-    return [("float ONNX", EMPTY, "reference", EMPTY, EMPTY), *rows] if rows else []
 
 
 def _decimals(value: Json, digits: int | None) -> str:
@@ -148,7 +132,8 @@ def verdict_text(outcome: BoardOutcome) -> str:
 def _worth(outcome: BoardOutcome) -> str:
     """Say what a visit that did not fail is worth."""
     if outcome.simulated and outcome.judged is not None and not _is_invalid(outcome):
-        return "simulated"
+        told = scripted(outcome.measurement) is not None
+        return f"simulated, scripted: {outcome.judged.verdict}" if told else "simulated"
     if outcome.judged is None and outcome.delivery is not None:
         return "switched" if outcome.delivery.activated else "unchanged"
     return outcome.judged.verdict if outcome.judged else EMPTY
@@ -164,7 +149,7 @@ def failed_boards(outcomes: Iterable[BoardOutcome], gates: Gates) -> tuple[str, 
     return tuple(
         one.board
         for one in outcomes
-        if one.error_code or _is_invalid(one) or _broken_gates(one, gates)
+        if one.error_code or _is_invalid(one) or broken_gates(one, gates)
     )
 
 
@@ -191,12 +176,9 @@ def outcome_in_one_line(outcome: BoardOutcome) -> str:
 def summarise_run(outcomes: Sequence[BoardOutcome], gates: Gates) -> Summary:
     """Say in one sentence how it went, and name the boards and gates that failed."""
     failed = tuple(one.board for one in outcomes if one.error_code or _is_invalid(one))
-    measured = [outcome for outcome in outcomes if outcome.measurement is not None]
-    medians = [
-        summarise(outcome.measurement.samples_ns).p50_ms
-        for outcome in measured
-        if outcome.measurement is not None and outcome.measurement.samples_ns
-    ]
+    measured = [one for one in outcomes if one.measurement is not None]
+    sound = (latency_of(one.measurement) for one in measured if not _is_invalid(one))
+    medians = [one.p50_ms for one in sound if one is not None]
     delivered = sum(1 for outcome in outcomes if outcome.delivery and not outcome.error_code)
     sentence = f"{len(measured)} of {len(outcomes)} boards measured"
     if delivered and not measured:
@@ -208,25 +190,8 @@ def summarise_run(outcomes: Sequence[BoardOutcome], gates: Gates) -> Summary:
         sentence += f", {sent:,} bytes uploaded"
     if any(outcome.simulated for outcome in outcomes):
         sentence += "; simulated boards: times are of this machine's CPU, not of an NPU"
-    broken = tuple(text for outcome in outcomes for text in _broken_gates(outcome, gates))
+    broken = tuple(text for outcome in outcomes for text in broken_gates(outcome, gates))
     return Summary(sentence, failed, broken)
-
-
-def _broken_gates(outcome: BoardOutcome, gates: Gates) -> list[str]:
-    broken = list(outcome.delivery.undone) if outcome.delivery else []
-    agreed, measured = outcome.agreement, outcome.measurement
-    if agreed is not None:
-        for label, value, least in (
-            ("agreement", agreed.share, gates.min_agreement),
-            ("mIoU", agreed.miou, gates.min_miou),
-        ):
-            if least is not None and value is not None and value < least:
-                broken.append(f"{outcome.board}: {label} {value:.4f} is under {least}")
-    if measured is not None and measured.samples_ns and gates.max_p50_ms is not None:
-        p50 = summarise(measured.samples_ns).p50_ms
-        if p50 > gates.max_p50_ms:
-            broken.append(f"{outcome.board}: p50 {p50:.3f} ms is over {gates.max_p50_ms} ms")
-    return broken
 
 
 def _text(values: Mapping[str, Json], key: str) -> str:

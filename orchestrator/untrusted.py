@@ -64,6 +64,14 @@ def object_or_none(board: str, reply: Mapping[str, Json], key: str) -> dict[str,
     return None if reply.get(key) is None else an_object(board, reply, key)
 
 
+def objects(board: str, reply: Mapping[str, Json], key: str) -> tuple[dict[str, Json], ...]:
+    """Read a list of objects."""
+    values = reply.get(key)
+    if not isinstance(values, list):
+        raise malformed(board, key)
+    return tuple(an_object(board, {key: value}, key) for value in values)
+
+
 def number(board: str, reply: Mapping[str, Json], key: str) -> float:
     """Read a number."""
     value = reply.get(key)
@@ -78,6 +86,11 @@ def integer(board: str, reply: Mapping[str, Json], key: str) -> int:
     if not _is_count(value):
         raise malformed(board, key)
     return value
+
+
+def integer_or_none(board: str, reply: Mapping[str, Json], key: str) -> int | None:
+    """Read a count that may be missing."""
+    return None if reply.get(key) is None else integer(board, reply, key)
 
 
 def _is_count(value: Json) -> TypeGuard[int]:

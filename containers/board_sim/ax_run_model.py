@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 #: Where a test says what is to go wrong: `rc <number>`, or `silent`.
 FAULT = "etc/orch-ax-run-model-fault"
 _TOOL = "0.0.0 (simulated by orch)"
+#: The mask of all cores.
+_ALL_CORES = 0b111
 _HELP = """\
 usage: ax_run_model --model=string [options] ...
 options:
@@ -62,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(number)
     if kind == "silent":
         return 0
+    if not 1 <= options.affinity <= _ALL_CORES:
+        mask, mode = f"{{ 0b{options.affinity:03b} }}", "{ Disable }"
+        _fail(f"[ERROR] Model affinity cannot be set as {mask} with visual npu mode {mode}")
     model, session = _load(options.model)
     if options.list:
         samples = _run_list(options, model, session)
@@ -77,10 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _options(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("ax_run_model", add_help=False)
     parser.add_argument("-m", "--model", type=Path, required=True)
-    for short, long, value in (("-r", "--repeat", 1), ("-w", "--warmup", 1), ("-b", "--batch", 0)):
-        parser.add_argument(short, long, type=int, default=value)
-    for short, long in (("-a", "--affinity"), ("-v", "--vnpu")):
-        parser.add_argument(short, long, type=int)
+    for long, value in (("repeat", 1), ("warmup", 1), ("batch", 0), ("affinity", 1), ("vnpu", 0)):
+        parser.add_argument(f"-{long[0]}", f"--{long}", type=int, default=value)
     for short, long in (("-i", "--input-folder"), ("-o", "--output-folder"), ("-l", "--list")):
         parser.add_argument(short, long, type=Path)
     for flag in ("--inputs-is-folder", "--outputs-is-folder", "--use-tensor-name", "--verify"):
@@ -92,11 +96,10 @@ def _board() -> Path:
     return Path(os.environ.get("ORCH_SYSROOT", "/"))
 
 
-def _runtime() -> ModuleType:
-    """The look-alike's reader of models; it takes a second to import, and prints meanwhile."""
+def _runtime(name: str = "_axmodel") -> ModuleType:
+    """A module of the look-alike; it takes a second to import, and prints meanwhile."""
     with redirect_stdout(io.StringIO()):
-        from containers.board_sim.axengine import _axmodel
-    return _axmodel
+        return import_module(f"containers.board_sim.axengine.{name}")
 
 
 def _load(path: Path) -> tuple[SimulatedModel, Any]:
@@ -119,12 +122,18 @@ def _fail(message: str) -> NoReturn:
 
 
 def _run(session: Any, feed: Mapping[str, NDArray[Any]], times: int) -> list[int]:
-    samples = []
-    for _ in range(times):
-        start = time.perf_counter_ns()
-        session.run(None, feed)
-        samples.append(time.perf_counter_ns() - start)
-    return samples
+    return [_time(session, None, feed)[1] for _ in range(times)]
+
+
+def _time(
+    session: Any, outputs: list[str] | None, feed: Mapping[str, NDArray[Any]]
+) -> tuple[list[NDArray[Any]], int]:
+    """One inference and its ns; on a board with a trace what that says of the NPU alone."""
+    start = time.perf_counter_ns()
+    results: list[NDArray[Any]] = session.run(outputs, feed)
+    taken = time.perf_counter_ns() - start
+    script = _runtime("_axe_capi").script
+    return results, taken if script is None else script.run_tool()
 
 
 def _run_list(options: argparse.Namespace, model: SimulatedModel, session: Any) -> list[int]:
@@ -142,9 +151,8 @@ def _run_list(options: argparse.Namespace, model: SimulatedModel, session: Any) 
             if len(data) != math.prod(node.shape) * node.dtype.itemsize:
                 _fail(f"input {file.name} size {len(data)} does not match the model's")
             feed[node.name] = np.frombuffer(data, node.dtype).reshape(node.shape)
-        start = time.perf_counter_ns()
-        results = session.run(outputs, feed)
-        samples.append(time.perf_counter_ns() - start)
+        results, taken = _time(session, outputs, feed)
+        samples.append(taken)
         target = options.output_folder / folder
         target.mkdir(parents=True, exist_ok=True)
         for at, (node, result) in enumerate(zip(model.outputs, results, strict=True)):
@@ -169,7 +177,7 @@ def _about(options: argparse.Namespace, model: SimulatedModel) -> list[str]:
         rows = [
             ("type", f"NPU{cores}"),
             ("vnpu", "Disable"),
-            ("affinity", "0b001"),
+            ("affinity", f"0b{options.affinity:03b}"),
             ("repeat", options.repeat),
             ("warmup", options.warmup),
             ("batch", 1),
@@ -179,7 +187,7 @@ def _about(options: argparse.Namespace, model: SimulatedModel) -> list[str]:
         rows = [
             ("type", f"{cores} Core"),
             ("vnpu", "Disable"),
-            ("affinity", "0b001"),
+            ("affinity", f"0b{options.affinity:03b}"),
             ("warmup", options.warmup),
             ("repeat", options.repeat),
             ("batch", f"{{ auto: {1 if generation == 'mid' else 0} }}"),

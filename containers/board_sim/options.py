@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from containers.board_sim.profiles import FAULTS, IN_TURN, PROFILES, Fault
+from containers.board_sim.profiles import AXENGINE_BUILDS, FAULTS, IN_TURN, PROFILES, Fault
+from containers.board_sim.replaying import Script
+from containers.board_sim.traces import KINDS, Kind
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -22,6 +24,8 @@ class BoardPlan:
     faults: frozenset[Fault]
     root: Path
     port: int
+    axengine: str | None
+    script: Script | None
 
 
 def plan_boards(options: argparse.Namespace) -> list[BoardPlan]:
@@ -40,6 +44,7 @@ def plan_boards(options: argparse.Namespace) -> list[BoardPlan]:
     if unknown := sorted(faults.keys() - set(names)):
         raise ValueError(f"fault for {', '.join(unknown)}: the boards are {', '.join(names)}")
     profiles = options.profile or IN_TURN
+    scripts = _plan_scripts(options, names)
     return [
         BoardPlan(
             name=name,
@@ -47,9 +52,35 @@ def plan_boards(options: argparse.Namespace) -> list[BoardPlan]:
             faults=frozenset(faults.get(name, ())),
             root=options.root / "boards" / name,
             port=options.port + index if options.port else 0,
+            axengine=options.axengine,
+            script=scripts.get(name),
         )
         for index, name in enumerate(names)
     ]
+
+
+def _plan_scripts(options: argparse.Namespace, names: list[str]) -> dict[str, Script]:
+    """Lay out the traces; each board has a seed of its own. Raises ValueError."""
+    kinds: dict[str, Kind] = {}
+    for name, kind in options.trace:
+        kinds |= {name: kind} if name else dict.fromkeys(names, kind)
+    if unknown := sorted(kinds.keys() - set(names)):
+        raise ValueError(f"trace for {', '.join(unknown)}: the boards are {', '.join(names)}")
+    if options.base_ms <= 0 or options.span_s < 0 or options.times < 0:
+        raise ValueError("--base-ms is above 0, --span-s and --times are 0 or more")
+    return {
+        name: Script(kind, options.seed + at, options.base_ms, options.span_s, options.times)
+        for at, name in enumerate(names)
+        if (kind := kinds.get(name))
+    }
+
+
+def _trace(text: str) -> tuple[str, Kind]:
+    name, _, asked = text.rpartition("=")
+    for kind in KINDS:
+        if asked == kind:
+            return name, kind
+    raise argparse.ArgumentTypeError(f"{text!r}: write [BOARD=]KIND, with one of {list(KINDS)}")
 
 
 def _fault(text: str) -> tuple[str, Fault]:
@@ -73,5 +104,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", action="append", choices=list(PROFILES), help="in turn")
     parser.add_argument("--no-sftp", action="append", default=[], metavar="BOARD")
     parser.add_argument("--fault", action="append", default=[], type=_fault, metavar="BOARD=FAULT")
+    parser.add_argument("--axengine", choices=AXENGINE_BUILDS, help="whose quirks")
+    traces = parser.add_argument_group("scripted boards: simulated time instead of the CPU's")
+    traces.add_argument("--trace", action="append", default=[], type=_trace, metavar="[BOARD=]KIND")
+    traces.add_argument("--seed", type=int, default=0, help="of the first board; then one more")
+    traces.add_argument("--base-ms", type=float, default=20.0, help="a call on a good board")
+    traces.add_argument("--span-s", type=float, default=0.0, help="0: by the latency")
+    traces.add_argument("--times", type=int, default=0, help="runs that go through it; 0: all")
     parser.add_argument("--stop-with-parent", action="store_true", help="end with stdin")
     return parser

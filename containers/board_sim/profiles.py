@@ -35,6 +35,10 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
+#: The published builds of axengine that behave differently; each calls itself 0.1.3.
+AXENGINE_BUILDS = ("0.1.3rc0", "0.1.3.rc1", "0.1.3.rc2", "0.1.3.rc3")
+
+
 class Profile(NamedTuple):
     """One kind of board.
 
@@ -45,6 +49,7 @@ class Profile(NamedTuple):
         vnpu: `disable` or `enable`.
         tenant_kb: memory that another program holds beside `cmm_used_kb`.
         tenant_load: what that program loads each core of the NPU with, in percent.
+        axengine: whose quirks the look-alike has, one of AXENGINE_BUILDS.
     """
 
     sdk_version: str
@@ -61,6 +66,7 @@ class Profile(NamedTuple):
     vnpu: str = "disable"
     tenant_kb: int = 0
     tenant_load: int = 0
+    axengine: str = "0.1.3.rc3"
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -115,6 +121,33 @@ PROFILES: Mapping[str, Profile] = {
         cmm_total_kb=10240 * 1024,
         cmm_used_kb=18876,
         temperature_mc=47310,
+    ),
+    # The same board with AXERA's Ubuntu 22.04 image.
+    "demo16g": Profile(
+        sdk_version="V3.6.2_20250731140456",
+        sdk_date="Jul 31 2025 14:04:56",
+        engine_version="2.12.0s",
+        newest_pulsar2="7.0",
+        chip_type="AX650N_CHIP",
+        board_id="AX650N_Demo",
+        cmm_base=0x1_8000_0000,
+        cmm_total_kb=10240 * 1024,
+        cmm_used_kb=18876,
+        temperature_mc=48114,
+    ),
+    # The M4N-Dock as it was in 2023, with an old SDK; which compilers it takes is assumed.
+    "m4n-debian11": Profile(
+        sdk_version="V1.27.0_P3_20230627143603",
+        sdk_date="Jun 27 2023 14:58:22",
+        engine_version="1.1.0",
+        newest_pulsar2="1.9",
+        chip_type="AX650N_CHIP",
+        board_id="AX650N_EVB",
+        cmm_base=0x2_0000_0000,
+        cmm_total_kb=4096 * 1024,
+        cmm_used_kb=20924,
+        temperature_mc=53902,
+        axengine="0.1.3rc0",
     ),
 }
 #: What the boards of a fleet are in turn, where nothing else is asked for.

@@ -68,7 +68,10 @@ def _fill_bin(root: Path, *, python: bool) -> str:
 
 async def serve_board(plan: BoardPlan, keys: Path, users: frozenset[str], client_keys: Path) -> Any:
     """Make the board and listen; gives (server, entry for fleet.json)."""
-    make_root(plan.root, with_faults(PROFILES[plan.profile], plan.faults), identity_of(plan.name))
+    profile = with_faults(PROFILES[plan.profile], plan.faults)
+    if plan.axengine:
+        profile = profile._replace(axengine=plan.axengine)
+    make_root(plan.root, profile, identity_of(plan.name), plan.script)
     login = Login(
         users=users,
         authorized_keys=client_keys,
@@ -95,6 +98,7 @@ async def serve_board(plan: BoardPlan, keys: Path, users: frozenset[str], client
         "host_key": " ".join(told.export_public_key().decode("ascii").split()[:2]),
         "root": str(plan.root),
         "profile": plan.profile,
+        "trace": str(plan.script) if plan.script else None,
     }
 
 

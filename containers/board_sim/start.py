@@ -1,9 +1,10 @@
 """Process 1 of a board's container: makes the board below /sim, then becomes its SSH server.
 
 Environment: AUTHORIZED_KEY, a public key that may log in; BOARD_NAME; BOARD_UID, 16 hex digits,
-from the name when it is not set; PROFILE; FAULTS, by commas; SUDO_PASSWORD of a board whose user
-is not root. The host key is the private key in HOST_KEY, or the file /run/board/host_key, or a
-new one. The image sets BOARD_USER, SSH_SERVER and VENDOR_LIBRARIES.
+from the name when it is not set; PROFILE; FAULTS, by commas; AXENGINE, the build whose quirks it
+has; TRACE and SEED of a scripted board; SUDO_PASSWORD of a board whose user is not root. The host
+key is the private key in HOST_KEY, or the file /run/board/host_key, or a new one. The image sets
+BOARD_USER, SSH_SERVER and VENDOR_LIBRARIES.
 """
 
 from __future__ import annotations
@@ -17,8 +18,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from containers.board_sim.board_clock import CLOCK
-from containers.board_sim.profiles import FAULTS, PROFILES, identity_of, with_faults
+from containers.board_sim.profiles import (
+    AXENGINE_BUILDS,
+    FAULTS,
+    PROFILES,
+    identity_of,
+    with_faults,
+)
+from containers.board_sim.replaying import Script
 from containers.board_sim.root import make_root
+from containers.board_sim.traces import KINDS
 
 _HOST_KEY = Path("/etc/ssh/board_host_key")
 _DROPBEAR_KEY = "/etc/dropbear/board_host_key"
@@ -80,6 +89,17 @@ def _prepare_server(server: str) -> None:
         subprocess.run(given if _HOST_KEY.exists() else made, check=True, capture_output=True)
 
 
+def _script(env: Mapping[str, str]) -> Script | None:
+    """Give the trace of the board, if it has one. Exits when there is none of that name."""
+    asked = env.get("TRACE", "")
+    for kind in KINDS:
+        if asked == kind:
+            return Script(kind, int(env.get("SEED", "0")))
+    if asked:
+        sys.exit(f"board_sim: TRACE {asked!r}: there are {', '.join(KINDS)}")
+    return None
+
+
 def main(env: Mapping[str, str]) -> None:
     """Make the board and become its SSH server. Exits when the environment makes no sense."""
     name = env.get("BOARD_NAME", "sim")
@@ -95,7 +115,11 @@ def main(env: Mapping[str, str]) -> None:
     if env.get("BOARD_UID"):
         identity = identity._replace(uid=int(env["BOARD_UID"], 16))
     facts = with_faults(PROFILES[profile], [fault for fault in FAULTS if fault in asked])
-    make_root(Path("/sim"), facts, identity)
+    build = env.get("AXENGINE", facts.axengine)
+    if build not in AXENGINE_BUILDS:
+        sys.exit(f"board_sim: AXENGINE {build!r}: there are {', '.join(AXENGINE_BUILDS)}")
+    facts = facts._replace(axengine=build)
+    make_root(Path("/sim"), facts, identity, _script(env))
     if env.get("VENDOR_LIBRARIES"):
         _place_libraries(Path("/sim"))
     if "clock-1970" in asked and not CLOCK.exists():

@@ -36,6 +36,10 @@ class Links:
         }
         self._outputs = {value.name for value in graph.output}
 
+    def is_output(self, name: str) -> bool:
+        """Say whether a tensor is an output of the model."""
+        return name in self._outputs
+
     def parent(self, node: onnx.NodeProto, index: int, op_type: str) -> onnx.NodeProto:
         """Give the maker of an input if it is of this type, or None."""
         maker = None if node is None else self.producer.get(node.input[index])
@@ -43,7 +47,7 @@ class Links:
 
     def only_child(self, node: onnx.NodeProto, op_type: str) -> onnx.NodeProto:
         """Give the one reader of the output if it is of this type, or None."""
-        if node is None or node.output[0] in self._outputs:
+        if node is None or self.is_output(node.output[0]):
             return None
         readers = self.consumers[node.output[0]]
         return readers[0] if len(readers) == 1 and readers[0].op_type == op_type else None

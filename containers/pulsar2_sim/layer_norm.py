@@ -63,6 +63,8 @@ def _match_layer_normalization(links: Links, sqrt: onnx.NodeProto) -> _Match | N
         epsilon=float(epsilon.reshape(-1)[0]),
     )
     parts = (shifted, variance, square, centred, mean, sqrt, divided, scaled, last)
+    if any(links.is_output(part.output[0]) for part in parts[:-1]):
+        return None  # someone wants to see what is inside
     return _Match(node, last.name, frozenset(part.name for part in parts))
 
 

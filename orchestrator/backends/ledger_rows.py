@@ -10,15 +10,20 @@ from orchestrator.domain import (
     ActionRecord,
     Agreement,
     Artifact,
+    Attempt,
     BoardOutcome,
     CompatibilityFact,
+    Contender,
+    Contention,
     Delivery,
     Evidence,
     Judged,
     KeptRelease,
     Measurement,
     Pairing,
+    Power,
     RunRecord,
+    ToolMeasurement,
 )
 
 if TYPE_CHECKING:
@@ -43,12 +48,24 @@ def measurement_of(row: RowMapping, details: Mapping[str, Any]) -> Measurement:
     unpacked = {name: unpack_samples(values[name]) for name in ("warmup_ns", "samples_ns")}
     # Columns that are never empty: nothing takes 0 ns.
     told = {name: values[name] or None for name in ("load_ns", "first_ns")}
+    return Measurement(**(values | unpacked | told | _tuples(details)))
+
+
+def _tuples(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a measurement's details as they were before JSON made lists of them."""
     more = {**details}
     for name in {"block_sizes", "readings"} & {*more}:
         more[name] = tuple(more[name])
     if "parts_ns" in more:
         more["parts_ns"] = {part: tuple(times) for part, times in more["parts_ns"].items()}
-    return Measurement(**(values | unpacked | told | more))
+    return more
+
+
+def _attempt_of(kept: Mapping[str, Any]) -> Attempt:
+    """Give an attempt; its samples are not packed apart."""
+    values = {**kept["measurement"]}
+    times = {name: tuple(values[name]) for name in ("warmup_ns", "samples_ns")}
+    return Attempt(Measurement(**(_tuples(values) | times)), _judged_of(kept["judged"]))
 
 
 def outcome_of(
@@ -71,7 +88,32 @@ def outcome_of(
         overlays=tuple(row["overlays"]),
         accuracy=_agreement_of(accuracy) if accuracy else None,
         output_sha256=details.get("output_sha256", ""),
+        attempts=tuple(_attempt_of(one) for one in details.get("attempts", ())),
+        tool=_tool_of(details.get("tool")),
+        contention=_contention_of(details.get("contention")),
+        power=_power_of(details.get("power")),
     )
+
+
+def _tool_of(kept: Mapping[str, Any] | None) -> ToolMeasurement | None:
+    if kept is None:
+        return None
+    return ToolMeasurement(**{**kept, "remarks": tuple(kept["remarks"])})
+
+
+def _contention_of(kept: Mapping[str, Any] | None) -> Contention | None:
+    if kept is None:
+        return None
+    contenders = tuple(
+        Contender(**{**one, **{name: tuple(one[name]) for name in ("alone_ns", "together_ns")}})
+        for one in kept["contenders"]
+    )
+    judged = _judged_of(kept["judged"]) if kept["judged"] else None
+    return Contention(**{**kept, "contenders": contenders, "judged": judged})
+
+
+def _power_of(kept: Mapping[str, Any] | None) -> Power | None:
+    return None if kept is None else Power(**{**kept, "watts": tuple(kept["watts"])})
 
 
 def _judged_of(kept: Mapping[str, Any]) -> Judged:
@@ -89,14 +131,10 @@ def _agreement_of(kept: Mapping[str, Any]) -> Agreement:
     values = {**kept}
     if "pixel_agreement" in values:
         values["share"] = values.pop("pixel_agreement")
-    interval = values.get("interval")
-    return Agreement(
-        **(
-            values
-            | {"per_image": tuple(values["per_image"])}
-            | {"interval": None if interval is None else (interval[0], interval[1])}
-        )
-    )
+    for name in ("interval", "miou_interval"):
+        if (bounds := values.get(name)) is not None:
+            values[name] = (bounds[0], bounds[1])
+    return Agreement(**(values | {"per_image": tuple(values["per_image"])}))
 
 
 def _delivery_of(kept: dict[str, Any]) -> Delivery:

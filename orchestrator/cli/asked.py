@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.cli.contending import contend_of
 from orchestrator.cli.options import Job, open_job
 from orchestrator.cli.runs import new_run
+from orchestrator.domain import Again, Contend, Json
 from orchestrator.errors import ConfigError
 from orchestrator.hashing import as_json
 from orchestrator.overrides import Overrides
@@ -29,6 +31,8 @@ class Asked:
     exclude: str | None = None
     ignore_learned: bool = False
     no_measure: bool = False
+    again: Again = field(default_factory=Again)
+    contend: Contend | None = None
 
     def job(self, inventory: Path | None) -> Job:
         """Check it against recipe and inventory. Raises ConfigError."""
@@ -70,6 +74,18 @@ def asked_of(run: RunRecord) -> Asked:
         texts.get("exclude"),
         ignore_learned=kept.get("ignore_learned") is True,
         no_measure=kept.get("no_measure") is True,
+        again=_again(kept.get("again")),
+        contend=contend_of(kept.get("contend")),
+    )
+
+
+def _again(kept: Json) -> Again:
+    """Read how often a measurement is repeated; an older run says nothing of it."""
+    known = kept if isinstance(kept, dict) else {}
+    times, cool_to_c = known.get("times"), known.get("cool_to_c")
+    return Again(
+        times if isinstance(times, int) else 0,
+        float(cool_to_c) if isinstance(cool_to_c, int | float) else None,
     )
 
 
@@ -84,6 +100,16 @@ def ask(
     if fleet is None:
         raise ConfigError("no fleet is named", "name one with --fleet, or a run with --resume")
     return Asked(fleet, recipe, toolchain, overrides)
+
+
+def repeat(until_valid: int | None, cool_to: float | None) -> Again:
+    """Keep what the options say of measuring again. Raises ConfigError."""
+    if cool_to is not None and until_valid is None:
+        raise ConfigError(
+            f"--cool-to {cool_to:g} is about measuring again, and nothing is to be",
+            "say how often at most: --until-valid 3",
+        )
+    return Again(until_valid or 0, cool_to)
 
 
 def _whole(folder: Path | None) -> Path | None:

@@ -22,6 +22,7 @@ def plan_boards(job: Job, sources: Sources, *, ignore_learned: bool = False) -> 
     from orchestrator.building import find_built
     from orchestrator.cache import Cache
     from orchestrator.cli.secrets import ask_for_secrets
+    from orchestrator.fleet.comparing import on_host
     from orchestrator.fleet.errands import Courier
     from orchestrator.fleet.planning import plan_fleet
     from orchestrator.pipeline import Order, prepare
@@ -40,7 +41,8 @@ def plan_boards(job: Job, sources: Sources, *, ignore_learned: bool = False) -> 
             order = Order(
                 job.recipe, built, replace(fleet, boards=boards), ignore_learned=ignore_learned
             )
-            visit = prepare(order, crew, run)
+            here = on_host(job.recipe, built, crew.encoder.blobs)
+            visit = prepare(order, crew, run, here)
             courier = Courier(crew.connect, crew.engine, shown, guest=True)
             return plan_fleet(order.fleet, visit, crew.encoder, crew.notes, courier)
 

@@ -8,11 +8,18 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.asked import ask, asked_of
+from orchestrator.cli.asked import ask, asked_of, repeat
+from orchestrator.cli.contending import (
+    AffinityOption,
+    ContendOption,
+    ContendWithOption,
+    company,
+)
 from orchestrator.cli.fleet_work import work_on_fleet
 from orchestrator.cli.options import (
     CalibrationOption,
     CheckpointOption,
+    CoolToOption,
     DryRunOption,
     EngineOption,
     ExcludeOption,
@@ -28,6 +35,7 @@ from orchestrator.cli.options import (
     RecipeOption,
     ResumeOption,
     ToolchainOption,
+    UntilValidOption,
     open_ledger,
 )
 from orchestrator.overrides import Overrides
@@ -51,6 +59,8 @@ def deploy(
     calibration: CalibrationOption = None,
     images: ImagesOption = None,
     iterations: IterationsOption = None,
+    until_valid: UntilValidOption = None,
+    cool_to: CoolToOption = None,
     engine: EngineOption = None,
     ignore_learned: IgnoreLearnedOption = False,
     no_measure: NoMeasureOption = False,
@@ -71,6 +81,7 @@ def deploy(
         exclude=exclude,
         ignore_learned=ignore_learned,
         no_measure=no_measure,
+        again=repeat(until_valid, cool_to),
     )
     job = asked.job(inventory)
     if dry_run:
@@ -92,12 +103,23 @@ def run(
     calibration: CalibrationOption = None,
     images: ImagesOption = None,
     iterations: IterationsOption = None,
+    until_valid: UntilValidOption = None,
+    cool_to: CoolToOption = None,
+    contend: ContendOption = None,
+    contend_with: ContendWithOption = None,
+    affinity: AffinityOption = None,
     engine: EngineOption = None,
     json: JsonOption = False,
 ) -> None:
     """Measure what is deployed; copy and switch nothing on the boards."""
     overrides = Overrides(checkpoint, calibration, images, iterations)
-    asked = replace(ask(fleet, recipe, toolchain, overrides), limit=limit, exclude=exclude)
+    asked = replace(
+        ask(fleet, recipe, toolchain, overrides),
+        limit=limit,
+        exclude=exclude,
+        again=repeat(until_valid, cool_to),
+        contend=company(contend, contend_with, affinity),
+    )
     job = asked.job(inventory)
     work_on_fleet(job, asked.new_run("run", job), engine, json=json)
 

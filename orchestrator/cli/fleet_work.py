@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from orchestrator.cli.asked import asked_of
+from orchestrator.cli.contending import found_company
 from orchestrator.cli.options import Job, open_ledger
 from orchestrator.cli.runs import continued, dead_runs, recorded
 
@@ -55,6 +56,7 @@ def _finish(
     """Build, and go through the fleet; a run that the ledger has already goes on."""
     from orchestrator.building import build as build_recipe
     from orchestrator.cli.secrets import ask_for_secrets
+    from orchestrator.evaluation import check_masks
     from orchestrator.pipeline import Order, deploy_fleet
     from orchestrator.simulation import simulated
     from orchestrator.wiring import make_crew, make_workshop
@@ -63,6 +65,9 @@ def _finish(
     shop = make_workshop(place, ledger, job.toolchain, shown)
     crew = make_crew(place, ledger, engine, shown, ask_for_secrets(job.fleet.boards))
     with recorded(ledger, run) as ending:
+        contend = found_company(asked.contend, ledger)
+        if not asked.no_measure:
+            check_masks(job.recipe)
         built = build_recipe(job.recipe, shop, run.run_id)
         done = continued(ledger, run, built.release.release_id)
         with simulated(place.simulation, job.fleet.boards, shown) as boards:
@@ -74,6 +79,8 @@ def _finish(
                 pause=pause,
                 measure=not asked.no_measure,
                 ignore_learned=asked.ignore_learned,
+                again=asked.again,
+                contend=contend,
                 done=done,
                 dead=dead,
                 relays=tuple(one for one in place.inventory.boards.values() if one.relay),

@@ -19,15 +19,19 @@ from orchestrator.cli import (
     bootstrap,
     build,
     cache,
+    check_colour,
     deploy,
+    diverge,
     fleet_state,
     inspect,
     preflight,
+    recipe,
     releases,
     report,
     simulate,
     toolchain,
     tune,
+    verify_accuracy,
     why,
 )
 from orchestrator.cli.options import JsonOption
@@ -44,6 +48,7 @@ app = typer.Typer(
 app.command("deploy")(deploy.deploy)
 app.command("build")(build.build)
 app.command("run")(deploy.run)
+app.command("verify-accuracy")(verify_accuracy.verify_accuracy)
 app.command("report")(report.report)
 app.command("releases")(releases.releases)
 app.command("rollback")(releases.rollback)
@@ -56,9 +61,12 @@ boards.app.command("unlock")(fleet_state.unlock)
 app.add_typer(boards.app, name="fleet")
 app.add_typer(simulate.app, name="sim")
 app.command("inspect")(inspect.inspect)
+app.add_typer(recipe.app, name="recipe")
 app.command("preflight")(preflight.preflight)
 app.command("why")(why.why)
 app.command("tune")(tune.tune)
+app.command("diverge")(diverge.diverge)
+app.command("check-colour")(check_colour.check_colour)
 app.add_typer(cache.app, name="cache")
 app.add_typer(toolchain.app, name="toolchain")
 app.command("schema")(inspect.schema)

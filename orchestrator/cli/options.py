@@ -45,6 +45,26 @@ ImagesOption = Annotated[
 IterationsOption = Annotated[
     int | None, typer.Option("--iterations", min=1, help="Timed inferences per board.")
 ]
+UntilValidOption = Annotated[
+    int | None,
+    typer.Option(
+        "--until-valid",
+        metavar="N",
+        min=1,
+        max=20,
+        help="Measure a board again, up to N times, until its verdict is VALID.",
+    ),
+]
+CoolToOption = Annotated[
+    float | None,
+    typer.Option(
+        "--cool-to",
+        metavar="CELSIUS",
+        min=0,
+        max=120,
+        help="Before that, wait until the board is as cold.",
+    ),
+]
 EngineOption = Annotated[
     str | None, typer.Option("--engine", help="Dask scheduler, tcp://host:8786; default: threads.")
 ]

@@ -11,8 +11,12 @@ import typer
 from orchestrator.cli.options import InventoryOption, JsonOption, open_ledger
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from orchestrator.domain import BoardOutcome, RunRecord
 
+#: So many classes are shown; report.md has all.
+_MOST_ROWS = 20
 #: How many runs `--list` shows.
 _LISTED = 50
 
@@ -51,22 +55,63 @@ def print_report(
     run: RunRecord, outcomes: Sequence[BoardOutcome], folder: Path, *, json: bool
 ) -> None:
     """Print the table of a run, what failed of it and one sentence."""
+    from orchestrator.accuracy_table import accuracy_table
     from orchestrator.cli.console import out, print_json, print_table
+    from orchestrator.conditions import CONDITION_COLUMNS, condition_rows
+    from orchestrator.instruments_table import instrument_tables
     from orchestrator.stages.report import report_json
-    from orchestrator.table import ACCURACY_COLUMNS, accuracy_rows, shown, table_row
+    from orchestrator.table import shown, table_row
 
     if json:
         print_json(report_json(run, outcomes))
         return
     console = out()
+    if run.command == "verify-accuracy":
+        print_accuracy(run, outcomes, folder, console)
+        return
     title = f"{run.recipe} on fleet {run.fleet}, run {run.run_id}"
     columns, rows = shown([table_row(run, one) for one in outcomes])
     print_table(title, [name for name, _ in columns], rows, console=console)
-    if accuracy := accuracy_rows(run, outcomes):
-        names = [name for name, _ in ACCURACY_COLUMNS]
+    if conditions := condition_rows(outcomes):
         console.print()
-        print_table("Accuracy against the float model", names, accuracy, console=console)
+        names = [name for name, _ in CONDITION_COLUMNS]
+        print_table("Conditions, before → after", names, conditions, console=console)
+    for table in instrument_tables(outcomes):
         console.print()
+        print_table(table.title, [name for name, _ in table.columns], table.rows, console=console)
+    if accuracy := accuracy_table(run, outcomes):
+        console.print()
+        print_table(accuracy.title, accuracy.header, accuracy.rows, console=console)
+        console.print()
+    print_ending(run, outcomes, folder, console)
+
+
+def print_accuracy(
+    run: RunRecord, outcomes: Sequence[BoardOutcome], folder: Path, console: Console
+) -> None:
+    """Print all that is known of the accuracy in a run, and how it ended."""
+    from orchestrator.accuracy_table import accuracy_tables
+    from orchestrator.cli.console import print_table
+
+    title = f"{run.recipe} on fleet {run.fleet}, run {run.run_id}"
+    console.print(title, style="bold", markup=False)
+    for table in accuracy_tables(run, outcomes):
+        console.print()
+        print_table(table.title, table.header, table.rows[:_MOST_ROWS], console=console)
+        if (more := len(table.rows) - _MOST_ROWS) > 0:
+            console.print(f"{more} more in report.md", markup=False)
+    console.print()
+    print_ending(run, outcomes, folder, console)
+
+
+def print_ending(
+    run: RunRecord, outcomes: Sequence[BoardOutcome], folder: Path, console: Console
+) -> None:
+    """Print what failed of a run, the sentence on it, and where its report is."""
+    from orchestrator.conditions import findings
+
+    for board, text in findings(outcomes):
+        console.print(f"verdict {board}: {text}", markup=False, soft_wrap=True)
     for outcome in outcomes:
         if outcome.error:
             console.print(f"failed  {outcome.error}", markup=False, soft_wrap=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from orchestrator.cli.options import FleetOption, InventoryOption, JsonOption
@@ -11,24 +13,59 @@ app = typer.Typer(
 )
 
 
+TraceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trace",
+        metavar="[BOARD=]KIND",
+        help="Let a board, or all, go through a scripted day: clean, thermal, tenant, …",
+    ),
+]
+
+
 @app.command()
-def up(fleet: FleetOption = "sim", inventory: InventoryOption = None) -> None:
-    """Start the simulated boards of a fleet and leave them running."""
+def up(
+    fleet: FleetOption = "sim",
+    inventory: InventoryOption = None,
+    trace: TraceOption = None,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the first board's trace; every board has one more.")
+    ] = 0,
+    base_ms: Annotated[
+        float, typer.Option(help="Scripted latency of a good board, in milliseconds.")
+    ] = 20.0,
+    times: Annotated[
+        int, typer.Option(min=0, help="How many runs of a board go through its trace; 0: all.")
+    ] = 0,
+) -> None:
+    """Start the simulated boards of a fleet and leave them running.
+
+    With `--trace` their time is simulated too, and every latency is marked as scripted.
+    """
     from orchestrator.errors import ConfigError
-    from orchestrator.simulation import find_simulation, start_simulation, stop_simulation
+    from orchestrator.simulation import (
+        Scripting,
+        find_simulation,
+        start_simulation,
+        stop_simulation,
+    )
     from orchestrator.wiring import open_workplace
 
     place = open_workplace(inventory)
     names = [board.name for board in place.inventory.fleet(fleet).boards if board.simulated]
     if not names:
         raise ConfigError(f"fleet {fleet!r} has no simulated boards")
+    scripting = Scripting(tuple(trace or ()), seed, base_ms, times)
     running = find_simulation(place.simulation)
-    if running is not None and set(names) <= set(running.boards):
+    scripted = bool(scripting.traces or (running and running.traces))
+    if running is not None and set(names) <= set(running.boards) and not scripted:
         typer.echo(f"{len(running.boards)} simulated boards are up already, pid {running.pid}")
         return
     stop_simulation(place.simulation)
-    started = start_simulation(place.simulation, names, leashed=False)
+    started = start_simulation(place.simulation, names, leashed=False, scripting=scripting)
     typer.echo(f"{len(started.boards)} simulated boards are up, pid {started.pid}")
+    for name, told in started.traces.items():
+        typer.echo(f"{name}: scripted, {told}")
 
 
 @app.command()
@@ -53,14 +90,21 @@ def status(inventory: InventoryOption = None, json: JsonOption = False) -> None:
     boards = sorted(running.boards.values(), key=lambda board: board.name) if running else []
     if json:
         addresses = {board.name: f"{board.host}:{board.port}" for board in boards}
-        print_json({"pid": running.pid if running else None, "boards": dict(addresses)})
+        traces = dict(running.traces) if running else {}
+        pid = running.pid if running else None
+        print_json({"pid": pid, "boards": dict(addresses), "traces": dict(traces)})
         return
     if running is None:
         typer.echo("no simulated boards are up")
         return
     rows = [
-        (board.name, f"{board.host}:{board.port}", str(place.simulation / "boards" / board.name))
+        (
+            board.name,
+            f"{board.host}:{board.port}",
+            running.traces.get(board.name, "-"),
+            str(place.simulation / "boards" / board.name),
+        )
         for board in boards
     ]
     title = f"Simulated boards, pid {running.pid}"
-    print_table(title, ("board", "address", "folder"), rows, console=out())
+    print_table(title, ("board", "address", "trace", "folder"), rows, console=out())

@@ -4,6 +4,7 @@ The words are those of the glossary (docs/reference/glossary.md).
 """
 
 from orchestrator.domain.asked import (
+    Again,
     Board,
     Caps,
     Checkpoint,
@@ -42,8 +43,17 @@ from orchestrator.domain.found import (
     RunRecord,
     ToolchainIdentity,
 )
+from orchestrator.domain.instruments import (
+    Contend,
+    Contender,
+    Contention,
+    Instrument,
+    Power,
+    PowerHook,
+    ToolMeasurement,
+)
 from orchestrator.domain.kept import KeptAction, KeptRelease, StoredBlob
-from orchestrator.domain.measured import Evidence, Judged, Measurement, Verdict
+from orchestrator.domain.measured import Attempt, Evidence, Judged, Measurement, Verdict
 from orchestrator.domain.toolchains import (
     DOCUMENTED,
     LEVELS,
@@ -57,8 +67,10 @@ __all__ = [
     "DOCUMENTED",
     "LEVELS",
     "ActionRecord",
+    "Again",
     "Agreement",
     "Artifact",
+    "Attempt",
     "AxmodelHeader",
     "Board",
     "BoardOutcome",
@@ -68,6 +80,9 @@ __all__ = [
     "CommandResult",
     "CompatibilityFact",
     "CompileSpec",
+    "Contend",
+    "Contender",
+    "Contention",
     "Delivery",
     "EngineImage",
     "Evidence",
@@ -77,6 +92,7 @@ __all__ = [
     "HeadSpec",
     "Health",
     "ImageSource",
+    "Instrument",
     "Isolation",
     "Json",
     "Judged",
@@ -88,6 +104,8 @@ __all__ = [
     "Measurement",
     "OutputDifference",
     "Pairing",
+    "Power",
+    "PowerHook",
     "Preprocess",
     "Recipe",
     "Release",
@@ -101,6 +119,7 @@ __all__ = [
     "Target",
     "Task",
     "TensorSpec",
+    "ToolMeasurement",
     "ToolchainFact",
     "ToolchainIdentity",
     "ToolchainSpec",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from orchestrator.domain.basic import Json, Rgb, Target
+from orchestrator.domain.instruments import Instrument, PowerHook
 
 #: What a model is for, in the words of the Hugging Face hub.
 Task = Literal[
@@ -25,7 +26,7 @@ class Preprocess:
         colour: the order of the channels that the model was trained on.
         fit: `stretch` the image to the input's size, or `crop`: resize its shorter edge to
             `crop_edge` and take the middle.
-        crop_edge: in pixels; None: the input's own shorter edge.
+        crop_edge: in pixels; None: as small as covers the input.
         resample: how pixels are made when it is resized.
     """
 
@@ -34,7 +35,7 @@ class Preprocess:
     colour: Literal["RGB", "BGR"]
     fit: Literal["stretch", "crop"] = "stretch"
     crop_edge: int | None = None
-    resample: Literal["bilinear", "bicubic"] = "bilinear"
+    resample: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,7 @@ class RunSpec:
         iterations: samples of the steady state; at least so many where `min_duration_s` is set.
         min_duration_s: how long the steady state lasts at least; None: `iterations` decide.
         blocks: of how many blocks the steady state is made; sensors are read between them.
+        instruments: what times the model; the first one is always `axengine`.
     """
 
     warmup: int | None
@@ -151,6 +153,21 @@ class RunSpec:
     timeout_s: float
     min_duration_s: float | None = None
     blocks: int = 10
+    instruments: tuple[Instrument, ...] = ("axengine",)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How often a measurement that is not VALID is made again, and after what rest.
+
+    Attributes:
+        times: at most so often; 0: never.
+        cool_to_c: how far the board cools down before; None: to about where it was before the first
+            measurement, and only where it was too hot.
+    """
+
+    times: int = 0
+    cool_to_c: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +191,12 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to build and how to judge it; a task without classes has none, and no palette."""
+    """What to build and how to judge it; a task without classes has none, and no palette.
+
+    Attributes:
+        layers: tensors inside the graph that become outputs of their own, or how many such, spread
+            evenly; 0: none.
+    """
 
     name: str
     checkpoint: Checkpoint
@@ -189,6 +211,7 @@ class Recipe:
     gates: Gates
     classes: tuple[str, ...]
     palette: tuple[Rgb, ...]
+    layers: tuple[str, ...] | int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +231,7 @@ class Board:
         switch: boards behind one network switch share its `max_parallel`.
         relay: hands blobs on to the other boards of its site.
         limit_bytes_per_s: what transfers to it may use of the line; None: all of it.
+        power: a program on this host that tells what it draws; None: there is none.
     """
 
     name: str
@@ -228,6 +252,7 @@ class Board:
     switch: str | None = None
     relay: bool = False
     limit_bytes_per_s: int | None = None
+    power: PowerHook | None = None
 
     @property
     def address(self) -> str:

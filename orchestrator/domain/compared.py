@@ -21,6 +21,7 @@ class Agreement:
         interval: 95 % bootstrap interval of `share` over the images; None: too few images.
         per_class: IoU of each class that occurs, by its name.
         figures: what else the task compares, by name.
+        miou_interval: 95 % bootstrap interval of `miou` over the images; None: as for `interval`.
     """
 
     share: float
@@ -30,6 +31,7 @@ class Agreement:
     interval: tuple[float, float] | None = None
     per_class: Mapping[str, float] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
+    miou_interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from orchestrator.domain.basic import Artifact, Json, Target, TensorSpec
 from orchestrator.domain.compared import Agreement
-from orchestrator.domain.measured import Judged, Measurement
+from orchestrator.domain.instruments import Contention, Power, ToolMeasurement
+from orchestrator.domain.measured import Attempt, Judged, Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,10 @@ class BoardOutcome:
         agreement: with the float model, on the evaluation images.
         accuracy: against the evaluation set's masks; None: it has none.
         output_sha256: of the answers to all evaluation images, in order; empty: there are none.
+        attempts: measurements before `measurement`, in order, that were not VALID.
+        tool: what `ax_run_model` found beside our own measurement; None: it was not asked.
+        contention: several processes at once, where that was asked for.
+        power: what the board drew meanwhile; None: it has no power hook.
     """
 
     board: str
@@ -121,6 +126,10 @@ class BoardOutcome:
     overlays: tuple[str, ...] = ()
     accuracy: Agreement | None = None
     output_sha256: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    tool: ToolMeasurement | None = None
+    contention: Contention | None = None
+    power: Power | None = None
 
 
 @dataclass(frozen=True, slots=True)

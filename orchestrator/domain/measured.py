@@ -31,6 +31,8 @@ class Measurement:
             when the recipe says how many; empty: not told.
         left_cmm_bytes: NPU memory that did not come back after the process had ended; None: the
             board does not tell.
+        after_first: the sensors after the first run: all that the model holds is there; empty: not
+            read.
     """
 
     board: str
@@ -47,6 +49,7 @@ class Measurement:
     overhead_ns: int | None = None
     warmup_ended: str = ""
     left_cmm_bytes: int | None = None
+    after_first: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +83,11 @@ class Judged:
 
     verdict: Verdict
     evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A measurement that was made again because of its verdict."""
+
+    measurement: Measurement
+    judged: Judged

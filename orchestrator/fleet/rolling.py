@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from orchestrator.accuracy import Truth
 from orchestrator.boards.remembering import FleetNotes
 from orchestrator.clock import now
 from orchestrator.domain import Board, BoardOutcome, Fleet
@@ -39,7 +40,9 @@ class Crew:
 class Roll:
     """Which boards are visited for what; pictures of `images` go below `folder`.
 
-    `patience` times the pauses before boards are tried again.
+    Attributes:
+        patience: times the pauses before boards are tried again.
+        truth: what the images show; None: nothing but what the float model says of them.
     """
 
     fleet: Fleet
@@ -49,6 +52,7 @@ class Roll:
     folder: Path
     pause: bool = False
     patience: float = 1.0
+    truth: Truth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,9 @@ def _next(task: _Task, one: Visited, asked: Roll, retries: Retries) -> _Task:
 def _keep(one: Visited, asked: Roll, crew: Crew) -> BoardOutcome:
     """Say and write down how it went with a board."""
     crew.progress.event(one.outcome.board, outcome_in_one_line(one.outcome))
+    if asked.truth is not None and one.answers:
+        accuracy = asked.truth.accuracy(one.answers)
+        one = replace(one, outcome=replace(one.outcome, accuracy=accuracy))
     drawn = draw(one, asked.visit, asked.images, asked.folder)
     crew.ledger.record_outcome(asked.visit.run_id, drawn)
     crew.notes.of(asked.fleet).note_outcome(drawn, asked.visit.release, now())

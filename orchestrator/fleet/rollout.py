@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain import Board, BoardOutcome, Measurement, Rollout
-from orchestrator.latency import summarise, tool_figures
+from orchestrator.latency import latency_of, tool_figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,8 @@ def _typical_ms(measurement: Measurement | None) -> tuple[str, float] | None:
     """Give by which instrument, and the median, or what comes nearest to it, in ms."""
     if measurement is None:
         return None
-    if measurement.samples_ns:
-        return "agent", summarise(measurement.samples_ns).p50_ms
+    if (latency := latency_of(measurement)) is not None:
+        return "agent", latency.p50_ms
     figures = tool_figures(measurement)
     if figures is None:
         return None

@@ -15,15 +15,18 @@ from orchestrator.boards.compatibility import Finding
 from orchestrator.boards.identity import UidRegistry, changed
 from orchestrator.boards.need import Need
 from orchestrator.domain import (
+    Again,
     Board,
     BoardOutcome,
     CompatibilityFact,
+    Contend,
     Delivery,
     Recipe,
     Release,
     Rollout,
 )
 from orchestrator.errors import AgentError, BoardError, DeadlineError, Leased, OrchError
+from orchestrator.fleet.beside import beside, remarks_beside
 from orchestrator.fleet.releasing import collect
 from orchestrator.fleet.rollout import against_baseline
 from orchestrator.leases import leased
@@ -37,7 +40,7 @@ from orchestrator.stages.deploy import (
     needs_switch,
     wanted,
 )
-from orchestrator.stages.run import run
+from orchestrator.stages.run import Work, run
 from orchestrator.stages.smoke import smoke
 from orchestrator.tasks import Answer
 from orchestrator.transfer.encoding import Encoder
@@ -64,6 +67,8 @@ class Visit:
         baselines: by board, its last good outcome with this recipe.
         dead: owners whose process was killed; their leases are taken over.
         after: the token under which a board was held before, where it is visited again.
+        again: whether a measurement that is not VALID is repeated.
+        contend: who is to share the NPU with the release in a measurement of its own; None: nobody.
     """
 
     recipe: Recipe
@@ -84,6 +89,8 @@ class Visit:
     measure: bool = True
     after: int | None = None
     dead: frozenset[str] = frozenset()
+    again: Again = field(default_factory=Again)
+    contend: Contend | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +134,9 @@ def visit_board(board: Board, visit: Visit, gear: Gear) -> Visited:
         hashes = [item.sha256 for item in wanted(visit.release)]
         with (
             _alone(board, gear),
-            leased(agent, visit.owner, hashes, after=_after(visit, gear, board), dead=visit.dead)
-            as probe,
+            leased(
+                agent, visit.owner, hashes, after=_after(visit, gear, board), dead=visit.dead
+            ) as probe,
         ):
             found.visited = replace(found.visited, token=probe.token)
             found.learn(facts=probe.facts, simulated=probe.facts.get("simulated") is True)
@@ -236,18 +244,36 @@ def _measure(agent: Agent, visit: Visit, found: _Found) -> None:
     """Measure the release; go back to the one before where it fails or is worse than is allowed."""
     release = visit.release
     try:
-        ran = run(agent, visit.recipe, release, visit.reference, visit.run_id)
+        work = Work(visit.recipe, release, visit.reference, visit.run_id, visit.again)
+        ran = run(agent, work)
     except AgentError as error:
         if error.code in _MODEL_FAILS:
             _undo(agent, release, (error.message,), found)
         raise
-    found.learn(measurement=ran.measurement, judged=ran.judged, agreement=ran.agreement)
-    found.visited = replace(found.visited, answers=ran.answers)
+    found.learn(
+        measurement=ran.last.measurement,
+        judged=ran.last.judged,
+        attempts=ran.attempts,
+        agreement=ran.agreement,
+        output_sha256=ran.output_sha256,
+        power=ran.power,
+    )
+    remarks = found.visited.remarks + ran.remarks
+    found.visited = replace(found.visited, answers=ran.answers, remarks=remarks)
     baseline = visit.baselines.get(agent.board.name)
     if worse := against_baseline(found.outcome, baseline, visit.rollout):
         _undo(agent, release, worse, found)
     elif found.outcome.delivery is not None and found.outcome.delivery.activated:
         collect(agent, [item.sha256 for item in release.inputs])
+    if not worse:
+        _measure_beside(agent, visit, found)
+
+
+def _measure_beside(agent: Agent, visit: Visit, found: _Found) -> None:
+    """Measure by other means, apart from the latency; what fails of it is no failure of that."""
+    found.learn(**beside(agent, visit.recipe, visit.release, visit.contend, visit.run_id))
+    remarks = found.visited.remarks + remarks_beside(found.outcome)
+    found.visited = replace(found.visited, remarks=remarks)
 
 
 def _undo(agent: Agent, release: Release, why: tuple[str, ...], found: _Found) -> None:

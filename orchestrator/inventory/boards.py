@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from orchestrator.domain import Board
+from orchestrator.domain import Board, PowerHook
 from orchestrator.errors import ConfigError
-from orchestrator.inventory.file import BoardEntry, InventoryFile, WayIn
+from orchestrator.inventory.file import BoardEntry, InventoryFile, PowerEntry, WayIn
 from orchestrator.name_ranges import expand, is_range
 from orchestrator.yaml_file import Place, YamlFile
 
@@ -154,7 +154,14 @@ def _board(
         switch=switch or None,
         relay=_first((one.relay for one in entries), otherwise=False),
         limit_bytes_per_s=_first(limits, 0) or None,
+        power=_power(next((one.power for one in levels if one.power is not None), None)),
     )
+
+
+def _power(entry: PowerEntry | None) -> PowerHook | None:
+    if entry is None:
+        return None
+    return PowerHook(tuple(entry.command), entry.interval_s, entry.environment)
 
 
 def _known(file: YamlFile, keys: list[str], kind: str, name: str, known: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from orchestrator.domain import Json
 from orchestrator.inventory.values import (
     EnvText,
     Hops,
+    Interval,
     Login,
     Names,
     Parallel,
@@ -19,13 +20,25 @@ from orchestrator.inventory.values import (
     Secret,
     Share,
     Step,
+    VariableName,
     Waves,
+    Words,
     WorkDir,
 )
 
 
 class _Keys(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class PowerEntry(_Keys):
+    """A program on this host that prints the watts which a board draws."""
+
+    command: Words = Field(description="program and arguments; it finds ORCH_BOARD and ORCH_HOST")
+    interval_s: Interval = Field(1.0, description="seconds from one call to the next")
+    environment: dict[VariableName, EnvText] = Field(
+        default_factory=dict, description="variables for it: a text, or `env:NAME`"
+    )
 
 
 class WayIn(_Keys):
@@ -44,6 +57,7 @@ class WayIn(_Keys):
     switch: str | None = Field(None, description="the network switch it hangs on")
     limit: Rate | None = Field(None, description="bandwidth, `2MB/s`; of a site: all its boards")
     connect_timeout_s: Seconds | None = Field(None, description="time to connect; default: 10")
+    power: PowerEntry | None = Field(None, description="a program that tells what it draws")
 
 
 class Defaults(WayIn):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -78,6 +79,16 @@ def names(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def words(value: object) -> object:
+    """Split a command as a shell would, and keep secrets out of it. Raises ValueError."""
+    found = shlex.split(value) if isinstance(value, str) else value
+    if not isinstance(found, list) or not found or not all(isinstance(w, str) for w in found):
+        raise ValueError("a command is a text or a list of words, at least the program")
+    if any(word.startswith(ENV) for word in found):
+        raise ValueError("every user of this host sees a command: give it env:NAME by environment")
+    return found
+
+
 def _env_name(text: str) -> str:
     if text.startswith(ENV) and not _ENV.fullmatch(text):
         raise ValueError("env: is followed by the name of a variable: env:BOARD_USER")
@@ -117,6 +128,9 @@ _NUMBER_OR_TEXT = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number
 _TEXTS = WithJsonSchema(
     {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 )
+Words = Annotated[list[str], BeforeValidator(words), _TEXTS]
+Interval = Annotated[float, Field(ge=0.05, le=3600)]
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Rate = Annotated[int, BeforeValidator(lambda value: bytes_per_s(str(value))), _TEXT]
 Share = Annotated[float, BeforeValidator(share), _NUMBER_OR_TEXT]
 Step = Annotated[str, BeforeValidator(step), _NUMBER_OR_TEXT]

@@ -103,7 +103,7 @@ class ShellAgent(Agent):
         except AgentError as error:
             raise self._named(error) from error
         entries = self._exchange(kind, asked, deadline_s)
-        self._check(shell_runs.work_failure(entries, run_id))
+        self._check(shell_runs.work_failure(entries, run_id, kind))
         if kind == "benchmark":
             return shell_runs.benchmark_result(entries)
         return shell_runs.infer_result(entries, len(inputs), model.outputs)

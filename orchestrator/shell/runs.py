@@ -7,46 +7,53 @@ import zlib
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+import numpy as np
+
 from board_agent.protocol import FrameError
 from orchestrator.domain import Json, TensorSpec
-from orchestrator.shell.ax_run_model import failure_code, parse_run
+from orchestrator.shell.ax_run_model import (
+    failure_code,
+    last_words,
+    parse_run,
+    runtime_of,
+    summary_of,
+)
 from orchestrator.shell.facts import read_sensors
 from orchestrator.shell.frame import Entry, content, integer, one, read_text
 from orchestrator.shell.replies import Failure
 
 #: More than this is no tensor; `orchestrator.replies` has the same limit.
 _MAX_TENSOR_BYTES = 256 * 1024 * 1024
+#: What is kept of what the tool printed.
+_MAX_TEXT = 64 * 1024
 
 
-def work_failure(entries: Sequence[Entry], run_id: str) -> Failure | None:
-    """Give what is wrong with a run that has ended: its return code alone says too little."""
+def work_failure(entries: Sequence[Entry], run_id: str, kind: str) -> Failure | None:
+    """Give what is wrong with a run that has ended: its return code alone says too little.
+
+    A benchmark has figures, an inference tensors; some tools print no figures for the latter.
+    """
     log, rc = _log(entries), integer(one(entries, "rc") or "")
-    if rc == 0 and (parse_run(log) is not None):
+    if kind == "benchmark":
+        gave, lacks = parse_run(log) is not None, "no latency"
+    else:
+        gave, lacks = any(entry.key == "output" for entry in entries), "no output"
+    if rc == 0 and gave:
         return None
     code = "RUN_FAILED" if rc == 0 else failure_code(log)
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    said = lines[-1][:200] if lines else "nothing"
-    how = "0 and gave no latency" if rc == 0 else str(rc)
+    how = f"0 and gave {lacks}" if rc == 0 else str(rc)
     details: dict[str, Json] = {"returncode": rc, "log_tail": log[-4096:]}
+    said = last_words(log)
     return Failure(code, f"run {run_id}: ax_run_model ended with {how}, saying: {said}", details)
 
 
 def benchmark_result(entries: Sequence[Entry]) -> dict[str, Json]:
     """Give the result of `benchmark`: the tool's own figures, since it gives no samples."""
-    run = parse_run(_log(entries))
+    text = _log(entries)
+    run = parse_run(text)
     if run is None:
         raise FrameError("the log has no latency in it")
-    percentiles: dict[str, Json] = {
-        str(percent): value for percent, value in sorted(run.percentiles_ms.items())
-    }
-    summary: dict[str, Json] = {
-        "iterations": run.repeat,
-        "min_ms": run.min_ms,
-        "max_ms": run.max_ms,
-        "mean_ms": run.mean_ms,
-        "median_ms": run.median_ms,
-        "percentiles_ms": percentiles,
-    }
+    summary = summary_of(run)
     return {
         "instrument": "ax_run_model",
         "load_ns": None,
@@ -54,7 +61,8 @@ def benchmark_result(entries: Sequence[Entry]) -> dict[str, Json]:
         "warmup_ns": [],
         "samples_ns": [],
         "summary": summary,
-        "runtime": _runtime(entries) | {"instrument": "ax_run_model", "summary": summary},
+        "runtime": runtime_of(run)
+        | {"instrument": "ax_run_model", "summary": summary, "text": text[-_MAX_TEXT:]},
         "before": _sensors(entries, "before"),
         "after": _sensors(entries, "after"),
     }
@@ -68,30 +76,31 @@ def infer_result(
     for entry, data in pairwise(entries):
         if entry.key == "output" and data.key == "bytes":
             number, packing, name = (*entry.value.split(" ", 2), "", "")[:3]
-            spec = next((spec for spec in outputs if spec.name == name), None)
+            spec = _output(outputs, name)
             if spec is None or not number.isdecimal() or int(number) >= images:
                 continue
             raw = _unpacked(data.data) if packing == "gzip" else data.data
-            tensors[int(number)][name] = {
-                "dtype": spec.dtype,
-                "shape": list(spec.shape),
-                "data": base64.b64encode(zlib.compress(raw, 1)).decode("ascii"),
-            }
-    return {"outputs": list(tensors), "runtime": _runtime(entries)}
-
-
-def _runtime(entries: Sequence[Entry]) -> dict[str, Json]:
+            tensors[int(number)][spec.name] = _tensor(spec, raw)
     run = parse_run(_log(entries))
-    if run is None:
-        return {}
-    return {
-        "engine_version": run.engine_version,
-        "compiler_version": run.pulsar2_version,
-        "model_type": None if run.cores is None else f"{run.cores} core",
-        "vnpu": run.vnpu,
-        "tool_version": run.tool_version,
-        "cmm_bytes": run.cmm_bytes,
-    }
+    return {"outputs": list(tensors), "runtime": {} if run is None else runtime_of(run)}
+
+
+def _output(outputs: Sequence[TensorSpec], name: str) -> TensorSpec | None:
+    """Find an output by the name of its file: old tools number them unless they are told."""
+    named = next((spec for spec in outputs if spec.name == name), None)
+    if named is None and name.isdecimal() and int(name) < len(outputs):
+        return outputs[int(name)]
+    return named
+
+
+def _tensor(spec: TensorSpec, raw: bytes) -> dict[str, Json]:
+    """Write a tensor as the Python agent does, which has no bfloat16 either."""
+    dtype = spec.dtype
+    if dtype == "bfloat16":
+        halves = np.frombuffer(raw[: len(raw) // 2 * 2], "<u2").astype("<u4")
+        raw, dtype = (halves << 16).tobytes(), "float32"
+    data = base64.b64encode(zlib.compress(raw, 1)).decode("ascii")
+    return {"dtype": dtype, "shape": list(spec.shape), "data": data}
 
 
 def _sensors(entries: Sequence[Entry], name: str) -> dict[str, Json]:

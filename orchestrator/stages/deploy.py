@@ -69,6 +69,12 @@ def deploy(agent: Agent, probe: Probe, release: Release, means: Means) -> Delive
     return replace(delivery, activated=reply.get("switched") is True, before=probe.current)
 
 
+def stage(agent: Agent, probe: Probe, release: Release, encoder: Encoder) -> None:
+    """Bring a release there, verified, beside the current one. Raises as `deploy` does."""
+    missing = missing_blobs(probe, release)
+    _send(agent, probe, release, Means(encoder), missing, "stage")
+
+
 def _send(
     agent: Agent,
     probe: Probe,

@@ -1,32 +1,34 @@
-"""HF checkpoint → ONNX with a static shape, checked against torch on real images."""
+"""Checkpoint → ONNX with a static shape, checked against torch; or an ONNX file of one's own."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import gc
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.domain import ExportSpec, Recipe
+from orchestrator.domain import Recipe
 from orchestrator.errors import ExportError
 from orchestrator.images import NamedImage, normalise
 from orchestrator.onnx_graph import count_ops, run_float
+from orchestrator.own_onnx import Taken, write_own
+from orchestrator.tasks import task_of
+from orchestrator.torch_model import load_module
+from orchestrator.torch_trace import run_torch, trace
 
-if TYPE_CHECKING:
-    import torch
-    from transformers import SegformerForSemanticSegmentation
-
-    Logits = NDArray[np.float32]
+Outputs = Sequence[NDArray[np.floating]]
+#: Up to here `export.max_abs_diff` is meant as it stands; of larger values it is a share.
+FULL_SCALE = 10.0
+#: What protobuf holds in one message.
+MOST_BYTES = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """An ONNX file and how well it agrees with torch."""
+    """An ONNX file and how well it agrees with torch, on `images` images."""
 
     path: Path
     ops: dict[str, int]
@@ -38,112 +40,124 @@ class Exported:
 def export(
     recipe: Recipe, checkpoint: Path, images: Sequence[NamedImage], folder: Path
 ) -> Exported:
-    """Export a SegFormer for inference: logits at a quarter of the input's size.
+    """Export a model for inference: one input, and of its outputs the one that its task wants.
 
     Args:
-        recipe: shape, opset and names; the gates of the check.
+        recipe: task, shape, opset and names; the gates of the check.
         checkpoint: a folder as `save_pretrained()` writes it.
         images: for the check, at the recipe's size.
         folder: where `model.onnx` goes.
 
     Raises:
-        ExportError: the checkpoint cannot be loaded, or the two disagree.
+        ExportError: the checkpoint cannot be loaded or exported, or the two disagree.
     """
     import onnx
 
-    model = _load(checkpoint, len(recipe.classes))
     path = folder / "model.onnx"
-    _write(model, recipe.export, path)
     feeds = [normalise(image.pixels, recipe.preprocess) for image in images]
-    expected = _run_torch(model, feeds)
-    outputs = run_float(path, [{recipe.export.input_name: feed} for feed in feeds])
-    found = [output.astype(np.float32) for output in outputs]
-    worst = max(float(np.abs(a - b).max()) for a, b in zip(expected, found, strict=True))
-    same = float(
-        np.mean([(a.argmax(1) == b.argmax(1)).mean() for a, b in zip(expected, found, strict=True)])
-    )
-    if not worst <= recipe.export.max_abs_diff or same < recipe.export.min_agreement:
-        raise ExportError(
-            f"{recipe.name}: the exported ONNX differs from torch on {len(feeds)} images: "
-            f"max abs difference {worst:.2e} (may be {recipe.export.max_abs_diff:.0e}), "
-            f"ArgMax agreement {same:.4%} (must be {recipe.export.min_agreement:.2%})",
-            "try another export.opset",
-        )
+    expected = _export_by_torch(recipe, checkpoint, feeds, path)
+    gc.collect()  # torch's copy of the weights is in cycles, and onnxruntime makes another
+    found = [output.astype(np.float32) for output in _run(recipe, path, feeds)]
+    worst, same = _hold_together(recipe, expected, found)
     return Exported(path, count_ops(onnx.load(path)), worst, same, len(feeds))
 
 
-def _load(checkpoint: Path, classes: int) -> SegformerForSemanticSegmentation:
-    """Load the model with eager attention: the fused one has no operator before opset 14."""
-    from safetensors import SafetensorError
-    from transformers import SegformerForSemanticSegmentation
-    from transformers.utils import logging
+def _export_by_torch(
+    recipe: Recipe, checkpoint: Path, feeds: Sequence[NDArray[np.float32]], path: Path
+) -> Outputs:
+    """Write the ONNX file; give what torch makes of the feeds. Raises ExportError."""
+    module = load_module(recipe, checkpoint)
+    size = sum(weight.numel() * weight.element_size() for weight in module.parameters())
+    if size > MOST_BYTES:
+        raise ExportError(
+            f"checkpoint {checkpoint}: has {size:,} bytes of weights, an ONNX file of one piece "
+            f"holds {MOST_BYTES:,}",
+            "pulsar2 takes no larger one: choose a smaller model of the family",
+        )
+    expected = run_torch(module, feeds, recipe.name)
+    trace(module, recipe.export, path)
+    return expected
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+
+def take_onnx(recipe: Recipe, source: Path, images: Sequence[NamedImage], folder: Path) -> Taken:
+    """Take an ONNX file of one's own for the exported one, and see that it runs.
+
+    Args:
+        recipe: task, shape and names.
+        source: the file; what lies beside it is put into the one that is written.
+        images: for the try, at the recipe's size.
+        folder: where `model.onnx` goes.
+
+    Raises:
+        ExportError: it does not fit the recipe, or its output is no answer of the task.
+    """
+    path = folder / "model.onnx"
+    taken = write_own(recipe, source, path)
+    feeds = [normalise(image.pixels, recipe.preprocess) for image in images]
+    for output in _run(recipe, path, feeds):
+        _need_channels(recipe, output)
+        _answer(recipe, output)
+    return taken
+
+
+def _need_channels(recipe: Recipe, output: NDArray[np.generic]) -> None:
+    """Refuse logits of other classes than the recipe's. Raises ExportError."""
+    axis, classes, shape = recipe.head.axis, len(recipe.classes), output.shape
+    logits = np.issubdtype(output.dtype, np.floating)
+    if recipe.checkpoint.task != "semantic-segmentation" or not logits:
+        return
+    if axis >= len(shape) or shape[axis] != classes:
+        raise ExportError(
+            f"{recipe.name}: its output {recipe.export.output_name} is "
+            f"{'x'.join(map(str, shape))}, its axis {axis} should have the recipe's "
+            f"{classes} classes",
+            "list the model's classes, in the order of their ids; optimize.head.axis is their axis",
+        )
+
+
+def _run(
+    recipe: Recipe, path: Path, feeds: Sequence[NDArray[np.float32]]
+) -> list[NDArray[np.generic]]:
+    """Run the ONNX file. Raises ExportError: onnxruntime does not take it, or them."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as ort
+
+    refusals = (ort.Fail, ort.InvalidArgument, ort.InvalidGraph, ort.NotImplemented)
     try:
-        model = SegformerForSemanticSegmentation.from_pretrained(
-            checkpoint, attn_implementation="eager", local_files_only=True
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
+        return run_float(path, [{recipe.export.input_name: feed} for feed in feeds])
+    except (*refusals, ort.RuntimeException) as error:
+        shape = "x".join(map(str, recipe.export.shape))
         raise ExportError(
-            f"checkpoint {checkpoint}: is no SegFormer for semantic segmentation: {reason}"
+            f"{recipe.name}: onnxruntime cannot run the ONNX file at {shape}: "
+            f"{str(error).strip().splitlines()[0]}",
+            "is export.input.shape one that the model takes?",
         ) from error
-    if model.config.num_labels != classes:
+
+
+def _hold_together(recipe: Recipe, expected: Outputs, found: Outputs) -> tuple[float, float]:
+    """Give the largest difference and the agreement. Raises ExportError: they are not enough."""
+    worst = max(float(np.abs(a - b).max()) for a, b in zip(expected, found, strict=True))
+    largest = max(float(np.abs(one).max()) for one in expected)
+    most = recipe.export.max_abs_diff * max(1.0, largest / FULL_SCALE)
+    task = task_of(recipe)
+    said = [[_answer(recipe, output) for output in side] for side in (expected, found)]
+    same = task.compare(said[0], said[1], recipe).share
+    if not worst <= most or same < recipe.export.min_agreement:
         raise ExportError(
-            f"checkpoint {checkpoint}: has {model.config.num_labels} classes, the recipe {classes}",
-            "list the checkpoint's classes in the recipe, in the order of their ids",
+            f"{recipe.name}: the exported ONNX differs from torch on {len(expected)} images: "
+            f"max abs difference {worst:.2e} (may be {most:.0e}), "
+            f"agreement {same:.4%} (must be {recipe.export.min_agreement:.2%})",
+            "try another export.opset",
         )
-    return model.eval()
+    return worst, same
 
 
-def _write(model: SegformerForSemanticSegmentation, spec: ExportSpec, path: Path) -> None:
-    import torch
-
-    class Wrapper(torch.nn.Module):  # type: ignore[misc] # torch is not type-checked here
-        """The model's only output that counts, as a plain tensor."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = model
-
-        def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
-            logits: torch.Tensor = self.inner(pixel_values).logits
-            return logits
-
-    # A wrapper that is not itself in eval mode leaves its children in train mode after export.
-    wrapper = Wrapper().eval()
-    sample = torch.zeros(spec.shape, dtype=torch.float32)
-    with _explained(spec), warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # the tracer warns of every shape that becomes static
-        torch.onnx.export(
-            wrapper,
-            (sample,),
-            str(path),
-            opset_version=spec.opset,
-            input_names=[spec.input_name],
-            output_names=[spec.output_name],
-            dynamo=False,
-        )
-
-
-@contextmanager
-def _explained(spec: ExportSpec) -> Iterator[None]:
-    """Say what torch could not export, in a line."""
+def _answer(recipe: Recipe, output: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Read an output as its task does. Raises ExportError: it is not one."""
     try:
-        yield
-    except (RuntimeError, ValueError, IndexError) as error:
-        shape = "x".join(map(str, spec.shape))
+        return task_of(recipe).answer(output, recipe)
+    except (ValueError, IndexError) as error:
         raise ExportError(
-            f"torch cannot export it at {shape}, opset {spec.opset}: {str(error).splitlines()[0]}",
-            "is the shape one that the model takes?",
+            f"{recipe.name}: its output {recipe.export.output_name} is no answer for "
+            f"{recipe.checkpoint.task}: {error}",
+            "see checkpoint.task and docs/reference/tasks.md",
         ) from error
-
-
-def _run_torch(
-    model: SegformerForSemanticSegmentation, feeds: Sequence[NDArray[np.float32]]
-) -> list[Logits]:
-    import torch
-
-    with torch.no_grad():
-        return [model(torch.from_numpy(feed)).logits.numpy() for feed in feeds]

@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from orchestrator.accuracy_table import accuracy_tables
+from orchestrator.conditions import CONDITION_COLUMNS, condition_rows, findings
 from orchestrator.domain import BoardOutcome, Json, RunRecord
 from orchestrator.hashing import as_json
-from orchestrator.latency import summarise
-from orchestrator.table import ACCURACY_COLUMNS, COLUMNS, EMPTY, accuracy_rows, shown, table_row
+from orchestrator.instruments_table import instrument_tables
+from orchestrator.latency import latency_of
+from orchestrator.table import COLUMNS, EMPTY, shown, table_row
 
 #: Raised by one with every change of the JSON report.
-REPORT_VERSION = 1
+REPORT_VERSION = 2
 
 
 def write_report(
@@ -39,10 +42,8 @@ def report_json(run: RunRecord, outcomes: Sequence[BoardOutcome]) -> dict[str, J
     """Give the report as plain values; samples in ns, figures in ms."""
     boards: list[Json] = []
     for outcome in outcomes:
-        measured = outcome.measurement
-        timed = measured is not None and measured.samples_ns
-        latency = summarise(measured.samples_ns) if measured is not None and timed else None
-        boards.append({"latency": as_json(latency), "outcome": as_json(outcome)})
+        latency = as_json(latency_of(outcome.measurement))
+        boards.append({"latency": latency, "outcome": as_json(outcome)})
     return {"version": REPORT_VERSION, "run": as_json(run), "boards": boards}
 
 
@@ -60,9 +61,19 @@ def _markdown(
         "",
         *_markdown_table(*shown(rows)),
     ]
-    if accuracy := accuracy_rows(run, outcomes):
-        lines += ["", "## Accuracy against the float model", ""]
-        lines += _markdown_table(ACCURACY_COLUMNS, accuracy)
+    if conditions := condition_rows(outcomes):
+        lines += ["", "## Conditions", "", *_markdown_table(CONDITION_COLUMNS, conditions)]
+    if told := findings(outcomes):
+        lines += ["", "## Verdicts", "", *(f"- {_plain(f'{name}: {text}')}" for name, text in told)]
+    for beside in instrument_tables(outcomes):
+        lines += ["", f"## {beside.title}", "", *_markdown_table(beside.columns, beside.rows)]
+    for table in accuracy_tables(run, outcomes):
+        lines += ["", f"## {table.title}", ""]
+        lines += _markdown_table(table.columns, table.rows)
+    pictures = [path for outcome in outcomes for path in outcome.overlays]
+    if pictures:
+        shown_first = "- `contact-sheet.png`: the worst images, all boards side by side"
+        lines += ["", "## Pictures", "", shown_first, *(f"- `{_plain(one)}`" for one in pictures)]
     failures = [f"- {_plain(outcome.error)}" for outcome in outcomes if outcome.error]
     if failures:
         lines += ["", "## Failures", "", *failures]

@@ -2,60 +2,115 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from orchestrator.accuracy import agreement_with, answers_sha256
 from orchestrator.agent import Agent
-from orchestrator.domain import Agreement, Json, Judged, Measurement, Recipe, Release
-from orchestrator.errors import AgentError
+from orchestrator.cooling import MOST_S, Waiting, cool_down, cool_down_to
+from orchestrator.domain import Again, Agreement, Attempt, Json, Power, Recipe, Release
 from orchestrator.inferring import MARGIN_S, MODEL, infer
-from orchestrator.latency import judge, tool_figures
+from orchestrator.power import sampled
 from orchestrator.replies import parse_measurement
-from orchestrator.tasks import Answer, task_of
-
-#: Runs that do not count where the recipe does not say how many.
-_WARMUP = 10
+from orchestrator.tasks import Answer
+from orchestrator.verdicts import judge
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a board did; `answers` has one per evaluation image."""
+    """What a board did.
 
-    measurement: Measurement
-    judged: Judged
+    Attributes:
+        last: the measurement that counts.
+        attempts: those before it, in order.
+        answers: one per evaluation image.
+        remarks: on measuring again.
+        power: what the board drew during the last measurement; None: it has no power hook.
+    """
+
+    last: Attempt
+    attempts: tuple[Attempt, ...]
     agreement: Agreement
     answers: tuple[Answer, ...]
+    remarks: tuple[str, ...] = ()
+    power: Power | None = None
+
+    @property
+    def output_sha256(self) -> str:
+        """Name the answers by what is in them: boards that must agree have the same."""
+        return answers_sha256(self.answers)
 
 
-def run(
-    agent: Agent, recipe: Recipe, release: Release, reference: Sequence[Answer], run_id: str
-) -> Ran:
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a board is to do; `again` says whether a measurement that is not VALID is repeated."""
+
+    recipe: Recipe
+    release: Release
+    reference: Sequence[Answer]
+    run_id: str
+    again: Again = field(default_factory=Again)
+    waiting: Waiting = field(default_factory=Waiting)
+
+
+def run(agent: Agent, work: Work) -> Ran:
     """Time the model, then run it on the evaluation images and compare with `reference`.
 
     Raises:
         AgentError: with the agent's code, or INPUT_MISMATCH when an output is not what it must be.
         DeadlineError, Unreachable: the work goes on on the board; the same run_id joins it.
     """
-    name = agent.board.name
-    measurement = parse_measurement(name, _benchmark(agent, recipe, release, run_id))
-    complete = len(measurement.samples_ns) == recipe.run.iterations
-    if not complete and tool_figures(measurement) is None:
-        raise AgentError(
-            f"{name}: {len(measurement.samples_ns)} samples came back, "
-            f"{recipe.run.iterations} were asked for"
-        )
-    shapes = [one.shape for one in reference]
-    answers = infer(agent, recipe, release.release_id, release.inputs, shapes, f"{run_id}-infer")
-    agreed = task_of(recipe).compare(reference, answers, recipe)
-    return Ran(measurement, judge(measurement), agreed, tuple(answers))
+    recipe, release = work.recipe, work.release
+    tried, power, remarks = _measure_until_valid(agent, work)
+    shapes = [one.shape for one in work.reference]
+    of = f"{work.run_id}-infer"
+    answers = infer(agent, recipe, release.release_id, release.inputs, shapes, of)
+    agreed = agreement_with(work.reference, answers, recipe)
+    *attempts, last = tried
+    return Ran(last, tuple(attempts), agreed, tuple(answers), tuple(remarks), power)
+
+
+def _measure_until_valid(agent: Agent, work: Work) -> tuple[list[Attempt], Power | None, list[str]]:
+    """Give all measurements in order, the one that counts last, its power, and remarks."""
+    tried: list[Attempt] = []
+    remarks: list[str] = []
+    began_s = work.waiting.now_s()
+    while True:
+        number = len(tried) + 1
+        attempt, power = _measured(agent, work, number)
+        tried.append(attempt)
+        judged = tried[-1].judged
+        if judged.verdict == "VALID" or number > work.again.times:
+            return tried, power, remarks
+        # The board's deadline has room for as much again as has passed, and for the images.
+        spent_s = (work.waiting.now_s() - began_s) / number
+        left_s = agent.left(math.inf) - 2 * spent_s
+        if left_s <= 0:
+            remarks.append(f"try {number} was {judged.verdict}; no time is left for another")
+            return tried, power, remarks
+        to_c = cool_down_to(work.again, tried[0].measurement, judged)
+        if to_c is not None and (told := cool_down(agent, to_c, min(MOST_S, left_s), work.waiting)):
+            remarks.append(told)
+
+
+def _measured(agent: Agent, work: Work, number: int) -> tuple[Attempt, Power | None]:
+    """Measure once; each attempt has an id of its own, or the first would answer for all."""
+    of = f"{work.run_id}-benchmark" + ("" if number == 1 else f"-{number}")
+    with sampled(agent.board) as meter:
+        reply = _benchmark(agent, work.recipe, work.release, of)
+    measurement = parse_measurement(agent.board.name, reply)
+    return Attempt(measurement, judge(measurement, work.recipe.run)), meter.read(measurement)
 
 
 def _benchmark(agent: Agent, recipe: Recipe, release: Release, run_id: str) -> dict[str, Json]:
     request: dict[str, Json] = {
-        "run_id": f"{run_id}-benchmark",
+        "run_id": run_id,
         "model": MODEL,
-        "warmup": _WARMUP if recipe.run.warmup is None else recipe.run.warmup,
+        "warmup": recipe.run.warmup,
         "iterations": recipe.run.iterations,
+        "min_duration_s": recipe.run.min_duration_s,
+        "blocks": recipe.run.blocks,
         "deadline_s": recipe.run.timeout_s,
         "input": release.inputs[0].sha256,
     }

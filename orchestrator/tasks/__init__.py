@@ -8,8 +8,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.domain import Agreement, Recipe
-from orchestrator.tasks import semantic_segmentation
+from orchestrator.domain import Agreement, Recipe, Task
+from orchestrator.tasks import (
+    depth_estimation,
+    image_classification,
+    image_feature_extraction,
+    semantic_segmentation,
+)
 
 #: What a model says of one image, in the form that its task gives it.
 Answer = NDArray[np.generic]
@@ -26,14 +31,28 @@ class TaskModule(Protocol):
     ) -> Agreement:
         """Compare the answers to the same images, pair by pair; there is at least one."""
 
-    def paint(self, answer: Answer, recipe: Recipe) -> NDArray[np.uint8]:
-        """Draw an answer, (h, w, 3) RGB, at its own size."""
+    def paint(
+        self, answer: Answer, recipe: Recipe, reference: Answer | None = None
+    ) -> NDArray[np.uint8]:
+        """Draw an answer, (h, w, 3) RGB, at its own size.
 
-    def differs(self, reference: Answer, other: Answer) -> NDArray[np.float32]:
+        Args:
+            answer: what is drawn.
+            recipe: whose classes, colours and input size are used.
+            reference: whose range of colours is used, so that two pictures can be compared; None:
+                the answer's own.
+        """
+
+    def differs(self, reference: Answer, other: Answer, recipe: Recipe) -> NDArray[np.float32]:
         """Give how far two answers are apart, (h, w), 0..1, at their own size."""
 
 
-_TASKS: dict[str, TaskModule] = {"semantic-segmentation": semantic_segmentation}
+_TASKS: dict[Task, TaskModule] = {
+    "semantic-segmentation": semantic_segmentation,
+    "image-classification": image_classification,
+    "depth-estimation": depth_estimation,
+    "image-feature-extraction": image_feature_extraction,
+}
 
 
 def task_of(recipe: Recipe) -> TaskModule:

@@ -23,14 +23,22 @@ def compare(
 ) -> Agreement:
     """Give the share of pixels with the same class, and the mIoU."""
     maps = [[one.astype(np.int32, copy=False) for one in side] for side in (references, others)]
-    return agreement(maps[0], maps[1], len(recipe.classes))
+    return agreement(maps[0], maps[1], len(recipe.classes), recipe.classes)
 
 
-def paint(answer: NDArray[np.generic], recipe: Recipe) -> NDArray[np.uint8]:
+def paint(
+    answer: NDArray[np.generic],
+    recipe: Recipe,
+    reference: NDArray[np.generic] | None = None,  # noqa: ARG001 - a class has its own colour
+) -> NDArray[np.uint8]:
     """Colour the classes by the recipe's palette."""
     return colours_of(answer.astype(np.int32, copy=False), recipe.palette)
 
 
-def differs(reference: NDArray[np.generic], other: NDArray[np.generic]) -> NDArray[np.float32]:
+def differs(
+    reference: NDArray[np.generic],
+    other: NDArray[np.generic],
+    recipe: Recipe,  # noqa: ARG001 - what every task is given
+) -> NDArray[np.float32]:
     """Give 1 where the class is another, else 0."""
     return np.asarray(reference != other, dtype=np.float32)

@@ -15,7 +15,10 @@ from orchestrator.domain import (
     ActionRecord,
     Agreement,
     Artifact,
+    Attempt,
     BoardOutcome,
+    Contender,
+    Contention,
     Delivery,
     Evidence,
     Json,
@@ -23,7 +26,9 @@ from orchestrator.domain import (
     KeptAction,
     KeptRelease,
     Measurement,
+    Power,
     RunRecord,
+    ToolMeasurement,
 )
 from orchestrator.errors import ConfigError, OrchError
 
@@ -69,9 +74,27 @@ OUTCOME = BoardOutcome(
     judged=Judged(
         "NOISY", (Evidence("NOISY", "samples", "a", 3, 0.2, 0.1), Evidence("NOISY", "x", "b"))
     ),
-    agreement=Agreement(0.25, 0.5, (0.125, 1 / 3), 2),
+    agreement=Agreement(0.25, 0.5, (0.125, 1 / 3), 2, miou_interval=(0.25, 0.75)),
     accuracy=Agreement(0.5, None, (0.5,), 1, (0.25, 0.75), {"sky": 0.5}, {"top1": 1.0}),
     output_sha256="ab" * 32,
+    tool=ToolMeasurement(
+        10, 1.0, 2.0, 1.5, None, {"90": 1.75}, FACTS, {"x": 1}, {}, "min = …", ("odd",)
+    ),
+    contention=Contention(
+        "axengine",
+        (Contender("rel", 3, "p50", 1.0, 2.0, 500.0, (1, 2**62), (3,)),),
+        0.5,
+        FACTS,
+        {},
+        Judged("INVALID", (Evidence("INVALID", "overlap", "c", None, 0.5, 0.9),)),
+    ),
+    attempts=(
+        Attempt(
+            Measurement("b1", 1, 2, (3,), (5, 2**61), FACTS, {}, {}, (2,), ({"x": 1}, {})),
+            Judged("THROTTLED", (Evidence("THROTTLED", "npu_clock_mhz", "d", 0, 4.0, 8.0),)),
+        ),
+    ),
+    power=Power(6.25, 125.0, (6.0, 6.5), 3, 1, simulated=True, remark="power: 1 of 3 calls failed"),
     error_code="TIMEOUT",
     error="b1: ä",
     hint="try",

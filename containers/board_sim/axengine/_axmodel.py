@@ -27,10 +27,13 @@ from ._node import NodeArg
 #: The commit that orch's stand-in for Pulsar2 gives; no genuine build has it.
 SIMULATED_COMMIT = "fa4e0000"
 
+#: A fault for tests: names the tensor of the network that this board computes wrongly.
+ODD_TENSOR = "etc/orch-odd-tensor"
+
 _DOC_STRING = re.compile(
     r"Pulsar2 Version:\s*(\S+)\nPulsar2 Commit:\s*(\S+)\n.*SIMULATED", re.DOTALL
 )
-_MARKER_LINE = re.compile(r"^(engine_version|newest_pulsar2): (\S+)$", re.MULTILINE)
+_MARKER_LINE = re.compile(r"^(engine_version|newest_pulsar2|axengine): (\S+)$", re.MULTILINE)
 _BUILD_INFO, _HARDWARE_TYPE = 4, 5  # fields of `extra_data`
 _NPU_MODE = 3  # field of its build info: NPU1 0 or absent, NPU2 1, NPU3 2
 _NPU_MODES = 3
@@ -46,10 +49,11 @@ def board_root() -> Path:
 
 
 def runtime_facts() -> dict[str, str]:
-    """`engine_version` and `newest_pulsar2` of the simulated runtime."""
+    """`engine_version`, `newest_pulsar2` and `axengine` (whose quirks) of the simulated runtime."""
     marker = board_root() / "etc/orch-simulated-board"
     text = marker.read_text(encoding="ascii") if marker.is_file() else ""
-    return {"engine_version": "0.0.0", "newest_pulsar2": "7.0"} | dict(_MARKER_LINE.findall(text))
+    known = {"engine_version": "0.0.0", "newest_pulsar2": "7.0", "axengine": "0.1.3.rc3"}
+    return known | dict(_MARKER_LINE.findall(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class SimulatedModel:
         options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "1")
         try:
             session = onnxruntime.InferenceSession(
-                self.network, options, providers=["CPUExecutionProvider"]
+                _as_computed_here(self.network), options, providers=["CPUExecutionProvider"]
             )
         except (
             ort_errors.Fail,
@@ -93,6 +97,24 @@ class SimulatedModel:
             if {node.name for node in mine} != {node.name for node in its}:
                 raise LoadError("the network in npu_params has other inputs or outputs")
         return session
+
+
+def _as_computed_here(network: bytes) -> bytes:
+    """The network with this board's fault: one tensor and all behind it come out otherwise."""
+    told = board_root() / ODD_TENSOR
+    if not told.is_file():
+        return network
+    odd = told.read_text(encoding="ascii").strip()
+    model = onnx.load_model_from_string(network)
+    nodes = list(model.graph.node)
+    at = next(at for at, node in enumerate(nodes) if odd in node.output)
+    nodes[at].output[list(nodes[at].output).index(odd)] = f"{odd}_before"
+    nodes.insert(at + 1, onnx.helper.make_node("Neg", [f"{odd}_before"], [odd]))
+    made = onnx.helper.make_graph(nodes, "odd", [], [])
+    del model.graph.node[:]
+    model.graph.node.extend(made.node)
+    changed: bytes = model.SerializeToString()
+    return changed
 
 
 def read_model(path: Path) -> SimulatedModel:

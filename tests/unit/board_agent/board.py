@@ -53,7 +53,7 @@ def sha256(data: bytes) -> str:
 FREE = {"lease", "serve", "runtime"}
 
 #: What starts processes that are to outlive the agent, or reads its stdin.
-APART = frozenset({"benchmark", "infer", "install", "selftest", "serve"})
+APART = frozenset({"benchmark", "contend", "infer", "install", "selftest", "serve", "tool"})
 
 
 class Board:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import signal
 import sys
 import time
+import types
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +43,27 @@ def fail(step: str) -> None:
     if step in SCRIPT:
         kind, text = SCRIPT[step]
         raise _TYPES[kind](text)
+
+
+class Simulated:
+    """Time that passes where the script says so; the C library, as the vendor's module names it.
+
+    `latencies_ns` are those of the C call, the last one for ever; `copy_ns` is what copying takes
+    before and again after it.
+    """
+
+    now_ns = 0
+
+    def sleep(self, seconds: float) -> None:
+        self.now_ns += int(seconds * 1e9)
+
+    def copy(self) -> None:
+        self.now_ns += SCRIPT.get("copy_ns", 0)
+
+    def AX_ENGINE_RunSyncV2(self, _handle: None, _context: None, _io: None) -> int:  # noqa: N802 - the vendor's
+        latencies = SCRIPT["latencies_ns"]
+        self.now_ns += latencies[min(_FILE.with_name("runs").stat().st_size, len(latencies)) - 1]
+        return 0
 
 
 class NodeArg(NamedTuple):
@@ -73,6 +96,7 @@ class InferenceSession:
         fail("start")
         say("[INFO] Compiler version: 1.2-patch2 7e6b2b5f")
         note("loads")
+        _leak(SCRIPT.get("leak_kb", 0))
         self._open = [self]  # a cycle, as in the vendor's: only the collector ends it
         atexit.register(_complain, weakref.ref(self))
 
@@ -91,6 +115,10 @@ class InferenceSession:
         note("runs")
         os.write(1, b"a C library says ORCH/1 things\n")
         fail("run")
+        if "latencies_ns" in SCRIPT:
+            simulated.copy()
+            sys.modules["axengine._axe"].engine_lib.AX_ENGINE_RunSyncV2(None, None, None)
+            simulated.copy()
         _act(SCRIPT.get("at_run", ""))
         first = feed[self.get_inputs()[0].name]
         if not first.flags["C_CONTIGUOUS"]:
@@ -102,6 +130,14 @@ class InferenceSession:
 def _complain(session: Callable[[], object]) -> None:
     if session() is not None:
         say("Exception ignored in: a session that was still open")
+
+
+def _leak(kib: int) -> None:
+    """NPU memory that nobody gives back."""
+    info = Path(os.environ["ORCH_SYSROOT"], "proc/ax_proc/mem_cmm_info")
+    if kib:
+        used = re.compile(r"(?<=used=)\d+")
+        info.write_text(used.sub(lambda found: str(int(found.group()) + kib), info.read_text()))
 
 
 def _act(what: str) -> None:
@@ -123,3 +159,8 @@ if SCRIPT.get("old_api"):
     InferenceSession.load_from_model = None  # type: ignore[attr-defined]
 if sys.flags.optimize:
     raise RuntimeError("the asserts of the vendor's package are gone")
+if "latencies_ns" in SCRIPT:
+    simulated = Simulated()
+    simulated_clock_ns, simulated_sleep = lambda: simulated.now_ns, simulated.sleep
+    sys.modules["axengine._axe"] = types.ModuleType("axengine._axe")
+    sys.modules["axengine._axe"].engine_lib = simulated  # type: ignore[attr-defined]

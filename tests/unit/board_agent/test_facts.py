@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from board_agent import facts
-from board_agent.facts import Cmm
+from board_agent import facts, sensors
+from board_agent.sensors import Cmm
 
 if TYPE_CHECKING:
     from tests.unit.board_agent.board import Board
@@ -22,6 +22,10 @@ CMM = """\
 ---CMM_USE_INFO:
  total size=4718592KB(4608MB),used=1655104KB(1616MB + 320KB),remain=3063488KB(2991MB + 704KB),\
 partition_number=1,block_number=1330"""
+BLOCKS = """
+   |-Block: phys(0x1E0600000, 0x1E07FFFFF), cache =cacheable, length=4096KB(4MB),    name="PyEngine"
+   |-Block: phys(0x1E0800000, 0x1E08FFFFF), cache =cacheable, length=3072KB(3MB),    name="PyEngine"
+"""
 TOP = "core:vnpu-Non\ntime:568387\nperiod:1000000\nutilization:96%"
 
 
@@ -33,20 +37,25 @@ TOP = "core:vnpu-Non\ntime:568387\nperiod:1000000\nutilization:96%"
         (facts.sdk_version, "Ax_Version V1.45.0_P39_20240830020829", "V1.45.0_P39_20240830020829"),
         (facts.sdk_version, "Ax_Version V3.6.2_20250731140456", "V3.6.2_20250731140456"),
         (facts.sdk_version, "", None),
-        (facts.temperature_c, "49263", 49.263),
-        (facts.temperature_c, "-500", -0.5),
-        (facts.temperature_c, "hot", None),
-        (facts.clock_mhz, "800M", 800),
-        (facts.clock_mhz, "off", None),
+        (sensors.temperature_c, "49263", 49.263),
+        (sensors.temperature_c, "-500", -0.5),
+        (sensors.temperature_c, "hot", None),
+        (sensors.clock_mhz, "800M", 800),
+        (sensors.clock_mhz, "off", None),
         (facts.vnpu, "disable", "disable"),
         (facts.vnpu, "cat: no such device", None),
-        (facts.npu_load_percent, TOP, 96.0),
-        (facts.npu_load_percent, TOP + "\ncore:vnpu_stdd_2\nutilization:97%", 97.0),
-        (facts.npu_load_percent, "nputop info is empty!", 0.0),
-        (facts.npu_load_percent, "nputop info not updated over 1000 ms!", None),
-        (facts.npu_load_percent, "nputop info is not enabled!", None),
-        (facts.cmm, CMM, Cmm(4718592 * 1024, 1655104 * 1024, 3063488 * 1024)),
-        (facts.cmm, "", None),
+        (sensors.npu_load_percent, TOP, 96.0),
+        (sensors.npu_load_percent, TOP + "\ncore:vnpu_stdd_2\nutilization:97%", 97.0),
+        (sensors.npu_load_percent, "nputop info is empty!", 0.0),
+        (sensors.npu_load_percent, "nputop info not updated over 1000 ms!", None),
+        (sensors.npu_load_percent, "nputop info is not enabled!", None),
+        (sensors.cmm, CMM, Cmm(4718592 * 1024, 1655104 * 1024, 3063488 * 1024)),
+        (sensors.cmm, "", None),
+        (sensors.cpu_clock_mhz, "1700000", 1700),
+        (sensors.cpu_clock_mhz, "<unknown>", None),
+        (sensors.cmm_holders, CMM, {"v": 6144 * 1024}),
+        (sensors.cmm_holders, CMM + BLOCKS, {"PyEngine": 7168 * 1024, "v": 6144 * 1024}),
+        (sensors.cmm_holders, "", {}),
     ],
 )
 def test_a_fact_is_read_from_the_vendors_text(

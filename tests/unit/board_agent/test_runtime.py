@@ -24,8 +24,24 @@ ERROR,Func(__syslog_parma_cfg_get), NOT find = '/etc/ax_syslog.conf'
 """
 
 
-def test_the_printed_lines_become_facts() -> None:
-    assert runtime.printed_facts(LINES) == {
+#: As releases after 0.1.3 say it, on stderr.
+LOGGED = """\
+2026-10-01 12:00:00,123 - axengine._session - INFO - Using provider: AxEngineExecutionProvider
+2026-10-01 12:00:00,124 - axengine._axe - INFO - Chip type: ChipType.MC50
+2026-10-01 12:00:00,124 - axengine._axe - INFO - VNPU type: VNPUType.DISABLED
+2026-10-01 12:00:00,124 - axengine._axe - INFO - Engine version: 2.10.1s
+2026-10-01 12:00:00,125 - axengine._axe - INFO - Model type: 0 (single core)
+2026-10-01 12:00:00,126 - axengine._axe - INFO - Compiler version: 1.2-patch2 7e6b2b5f
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "available"), [(LINES, "['AxEngineExecutionProvider']"), (LOGGED, None)]
+)
+def test_the_lines_become_facts_printed_or_logged(log: str, available: str | None) -> None:
+    assert runtime.printed_facts(log) == {
+        "available_providers": available,
+        "provider": "AxEngineExecutionProvider",
         "chip": "MC50",
         "vnpu": "DISABLED",
         "engine_version": "2.10.1s",
@@ -55,6 +71,8 @@ def test_lines_that_were_not_printed_are_unknown() -> None:
         ("Failed to allocate memory for input.", "CMM_FULL"),
         ("Selected provider: 'X' is not available.", "NO_RUNTIME"),
         ("Failed to find library ax_engine. Please ensure it is installed", "NO_RUNTIME"),
+        ("cannot load library '/soc/lib/libax_engine.so': wrong ELF class", "NO_RUNTIME"),
+        ("function/symbol 'AX_SYS_Init' not found in library 'libax_sys.so'", "NO_RUNTIME"),
     ],
 )
 def test_a_text_at_the_start_has_a_code(text: str, code: str) -> None:
@@ -82,6 +100,20 @@ def test_an_import_that_fails_blames_an_old_python(python: tuple[int, int], code
 
     assert error.code == code
     assert "unsupported operand" in error.details["import_error"]
+
+
+@pytest.mark.parametrize(
+    ("error", "python", "code"),
+    [
+        (TypeError("unsupported operand type(s) for |"), (3, 9), "OLD_PYTHON"),
+        (TypeError("Unable to load model from type"), (3, 10), "MODEL_REJECTED"),
+        (ModuleNotFoundError("No module named 'cffi'"), (3, 11), "NO_RUNTIME"),
+    ],
+)
+def test_what_the_package_imports_at_the_start_may_fail_as_an_import(
+    error: Exception, python: tuple[int, int], code: str
+) -> None:
+    assert runtime.start_error(error, python).code == code
 
 
 @pytest.mark.parametrize(
@@ -115,6 +147,7 @@ def test_the_worker_gets_the_environment_of_a_login() -> None:
     assert made["PYTHONPATH"] == "/w/agent.pyz"
     assert made["HOME"] == "/root"
     assert "PYTHONOPTIMIZE" not in made
+    assert made["AXENGINE_LOG_LEVEL"] == "INFO"
 
 
 def test_a_simulated_board_has_its_libraries_under_its_root() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from containers.board_sim.profiles import PROFILES, identity_of, with_faults
+from containers.board_sim.replaying import Script
 from containers.board_sim.root import make_root
 from orchestrator.shell.ax_run_model import failure_code, parse_run
 
@@ -44,7 +45,7 @@ def test_every_generation_of_its_output_is_understood(
 ) -> None:
     model = write_axmodel(npu_mode=0, version="1.2")
 
-    result = run(board, "-m", model, "-w", "2", "-r", "20")
+    result = run(board, "-m", model, "-w", "2", "-r", "20", "-a", "6")
 
     assert result.returncode == 0, result.stderr
     found = parse_run(result.stdout)
@@ -52,6 +53,7 @@ def test_every_generation_of_its_output_is_understood(
     assert 0 < found.min_ms <= found.mean_ms <= found.max_ms
     assert (found.repeat, found.cores, found.vnpu) == (20, 1, "Disable")
     assert found.pulsar2_version == "1.2 fa4e0000"
+    assert found.affinity == "0b110"
     assert found.tool_version == "0.0.0 (simulated by orch)"
     percentiles = [] if found.median_ms is None else [5, 90, 95, 99]
     assert sorted(found.percentiles_ms) == percentiles
@@ -90,6 +92,13 @@ def test_a_model_that_is_none_is_refused_as_the_engine_does(board: Path, tmp_pat
     assert failure_code(result.stderr) == "MODEL_REJECTED"
 
 
+def test_a_mask_of_cores_that_are_not_there_is_refused(board: Path, tmp_path: Path) -> None:
+    result = run(board, "-m", tmp_path / "model", "-a", "8")
+
+    assert result.returncode == 255
+    assert failure_code(result.stderr) == "VNPU_CONFLICT"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("fault", "returncode"), [("rc 7", 7), ("silent", 0)])
 def test_it_can_be_made_to_fail(
@@ -110,3 +119,18 @@ def test_its_help_has_the_options_that_the_agent_looks_for(board: Path) -> None:
     said = run(board, "--help").stdout
 
     assert re.search(r"^ +--use-tensor-name ", said, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_on_a_scripted_board_the_tool_tells_the_times_of_the_trace(
+    tmp_path: Path, write_axmodel: Callable[..., Path]
+) -> None:
+    root = tmp_path / "board"
+    make_root(root, PROFILES["m4n-ubuntu22"], identity_of("sim-01"), Script("clean", 3))
+
+    result = run(root, "-m", write_axmodel(), "-w", "2", "-r", "20")
+
+    assert result.returncode == 0, result.stderr
+    found = parse_run(result.stdout)
+    assert found is not None
+    assert found.median_ms == pytest.approx(0.92 * 20, rel=0.01)  # the NPU's share of 20 ms

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from board_agent import facts
+from board_agent import sensors
 from containers.board_sim.profiles import PROFILES, Fault, identity_of, with_faults
 from containers.board_sim.root import AXENGINE, board_files, make_root
 
@@ -65,14 +65,14 @@ def test_the_agent_reads_what_a_fault_says_of_the_npu(
     faults: tuple[Fault, ...], free_bytes: int, load: float
 ) -> None:
     files = board_files(with_faults(PROFILES["m4n-ubuntu22"], faults), identity_of("x"))
-    memory = facts.cmm(files["proc/ax_proc/mem_cmm_info"])
+    memory = sensors.cmm(files["proc/ax_proc/mem_cmm_info"])
     assert memory is not None
     assert memory.free_bytes == free_bytes
-    assert facts.npu_load_percent(files["proc/ax_proc/npu/top"]) == load
+    assert sensors.npu_load_percent(files["proc/ax_proc/npu/top"]) == load
 
 
 def test_a_hot_board_has_110_degrees_and_its_tenant_a_live_lease(tmp_path: Path) -> None:
     make_root(tmp_path, with_faults(PROFILES["m5-pyramid"], ["hot", "tenant"]), identity_of("x"))
     text = (tmp_path / "sys/class/thermal/thermal_zone0/temp").read_text().strip()
-    assert (facts.temperature_c(text) or 0.0) >= 110
+    assert (sensors.temperature_c(text) or 0.0) >= 110
     assert (tmp_path / "tmp/magnetar-lease/lock").is_dir()

@@ -12,6 +12,7 @@ from typing import Any
 import paramiko
 import pytest
 
+from containers.board_sim.replaying import TRACE_FILE, read_script
 from containers.board_sim.serve import keep_key, main
 
 Fleet = dict[str, Any]
@@ -214,3 +215,30 @@ def test_a_fleet_that_makes_no_sense_is_not_started(
         main(["--root", str(tmp_path / "fleet"), *options])
     assert caught.value.code == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_boards_are_scripted_where_a_trace_is_asked_for(
+    tmp_path: Path, start_fleet: Callable[..., AbstractContextManager[Fleet]]
+) -> None:
+    options = ["--trace", "clean", "--trace", "sim-02=thermal", "--seed", "7", "--base-ms", "5"]
+    with start_fleet(tmp_path, "--boards", "3", "--axengine", "0.1.3rc0", *options) as fleet:
+        told = {board["name"]: board["trace"] for board in fleet["boards"]}
+        root = Path(board_of(fleet, "sim-02")["root"])
+        script = read_script((root / TRACE_FILE).read_text())
+        marker = (root / "etc/orch-simulated-board").read_text()
+    assert told == {"sim-01": "clean seed 7", "sim-02": "thermal seed 8", "sim-03": "clean seed 9"}
+    assert (script.kind, script.seed, script.base_latency_ms) == ("thermal", 8, 5.0)
+    assert "axengine: 0.1.3rc0\n" in marker
+
+
+@pytest.mark.parametrize(
+    "options", [["--trace", "sunny"], ["--trace", "sim-9=clean"], ["--base-ms", "0"]]
+)
+def test_a_trace_that_is_none_is_a_usage_error(
+    tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["--root", str(tmp_path), "--boards", "1", "--make-key", str(tmp_path / "k"), *options]
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    assert ended.value.code == 2
+    assert "trace" in capsys.readouterr().err or options[0] == "--base-ms"

@@ -8,6 +8,7 @@ from orchestrator.domain import Json
 from orchestrator.errors import ConfigError
 from orchestrator.inventory import inventory_schema
 from orchestrator.overrides import Overrides, with_overrides
+from orchestrator.pulsar2.build_config import build_config
 from orchestrator.pulsar2.targets import check_target
 from orchestrator.recipe import SHIPPED, load_recipe, recipe_schema, shipped_recipes
 
@@ -23,8 +24,10 @@ def test_every_shipped_recipe_loads_and_fits_pulsar2(name: str) -> None:
     recipe = load_recipe(name)
 
     assert recipe.name == name
-    assert len(recipe.classes) == len(recipe.palette) >= 2
+    assert len(recipe.classes) == len(recipe.palette)
+    assert recipe.classes or recipe.checkpoint.task != "semantic-segmentation"
     check_target(recipe.compile.target)
+    assert build_config(recipe)["npu_mode"] == "NPU3"
 
 
 def test_values_reach_the_recipe(tmp_path: Path, recipe_text: str) -> None:

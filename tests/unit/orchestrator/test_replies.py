@@ -63,6 +63,57 @@ def test_a_measurement_is_read() -> None:
     assert measurement.before == {"npu_load_percent": 0}
 
 
+def test_all_that_an_agent_measures_is_read() -> None:
+    reading: Json = {"at_ns": 5, "temperature_c": 49.5}
+    told: dict[str, Json] = {
+        "block_sizes": [1, 1],
+        "readings": [reading, reading, {}],
+        "parts_ns": {"npu": [1, 2]},
+        "overhead_ns": 3,
+        "warmup_ended": "steady",
+        "left_cmm_bytes": 0,
+    }
+
+    measurement = parse_measurement("b1", BENCHMARK | told)
+
+    assert (measurement.block_sizes, measurement.readings) == ((1, 1), (reading, reading, {}))
+    assert measurement.parts_ns == {"npu": (1, 2)}
+    assert (measurement.overhead_ns, measurement.left_cmm_bytes) == (3, 0)
+    assert measurement.warmup_ended == "steady"
+
+
+def test_an_instrument_may_measure_less() -> None:
+    measurement = parse_measurement("b1", BENCHMARK)
+
+    assert (measurement.block_sizes, measurement.readings, measurement.parts_ns) == ((), (), {})
+    assert (measurement.overhead_ns, measurement.left_cmm_bytes) == (None, None)
+    assert measurement.warmup_ended == ""
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"block_sizes": [1]},
+        {"block_sizes": [2, 0]},
+        {"block_sizes": [2**63]},
+        {"readings": [{}]},
+        {"readings": {}},
+        {"block_sizes": [2], "readings": [{}]},
+        {"block_sizes": [2], "readings": [{}, {"x": float("nan")}]},
+        {"block_sizes": [2], "readings": [{}, 1]},
+        {"parts_ns": {"npu": [1]}},
+        {"parts_ns": {"npu": [1, -1]}},
+        {"parts_ns": [1]},
+        {"overhead_ns": -1},
+        {"warmup_ended": "soon"},
+        {"left_cmm_bytes": 1.5},
+    ],
+)
+def test_what_does_not_fit_its_samples_is_refused(told: dict[str, Json]) -> None:
+    with pytest.raises(AgentError, match="its agent's reply has no usable"):
+        parse_measurement("b1", BENCHMARK | told)
+
+
 def test_tensors_are_read_in_the_order_of_the_images() -> None:
     first, second = parse_outputs(
         "b1", {"outputs": [{"a": tensor()}, {"a": tensor(shape=[6]), "b": tensor()}]}

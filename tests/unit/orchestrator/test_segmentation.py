@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
-from orchestrator.segmentation import agreement, class_map, colours_of, confusion, write_overlay
+from orchestrator.segmentation import agreement, class_map, confusion
 
 CLASSES = 5
 Map = NDArray[np.int32]
@@ -90,27 +87,6 @@ def test_logits_become_the_class_of_the_largest() -> None:
     logits[0, 1, 1, 0] = 1
 
     assert class_map(logits, 1).tolist() == [[0, 2], [1, 0]]
-
-
-def test_an_overlay_shows_four_panels_and_marks_what_differs(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "sheet.png"
-    pixels = np.full((40, 60, 3), 90, dtype=np.uint8)
-    reference, other = np.zeros((4, 6), np.int32), np.zeros((4, 6), np.int32)
-    other[0, 0] = 99  # an id without a colour must not stop the drawing
-
-    palette = [(0, 200, 0)]
-    painted = (colours_of(reference, palette), colours_of(other, palette))
-    differs = (reference != other).astype(np.float32)
-    write_overlay(path, pixels, *painted, differs, ("a", "b", "c", "d"))
-
-    with Image.open(path) as image:
-        sheet = np.asarray(image)
-    height, width = sheet.shape[0] // 2, sheet.shape[1] // 2
-    assert width == 60
-    differences = sheet[height + (height - 40) :, width:].astype(int)
-    red = differences[..., 0] - differences[..., 1]
-    assert (red[:10, :10] > 50).all()
-    assert (red[10:, 10:] <= 0).all()
 
 
 @pytest.mark.parametrize(("axis", "shape"), [(2, (3, 2)), (3, (12, 1))])

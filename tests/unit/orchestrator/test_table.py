@@ -16,16 +16,15 @@ from orchestrator.domain import (
     Measurement,
     RunRecord,
 )
-from orchestrator.latency import judge
 from orchestrator.table import (
     COLUMNS,
-    accuracy_rows,
     outcome_in_one_line,
     shown,
     summarise_run,
     table_row,
     verdict_text,
 )
+from orchestrator.verdicts import judge
 
 RUN = RunRecord(
     "r", "deploy", "f", "small", "t", None, None, {"pulsar2": "5.2", "target": "AX650/NPU3"}
@@ -68,12 +67,15 @@ def test_a_measured_board_fills_every_column() -> None:
         "load ms": "12.3",
         "first ms": "5.67",
         "p50 ms": "4.000",
+        "± ms": "-",
         "p90 ms": "5.000",
         "p99 ms": "-",
         "max ms": "5.000",
         "n": "3",
         "fps": "250.0",
         "ax_run_model ms": "-",
+        "W": "-",
+        "mJ": "-",
         "agreement": "97.00%",
         "mIoU": "0.900",
         "verdict": "VALID",
@@ -100,12 +102,14 @@ def test_the_tools_column_is_shown_where_a_board_has_it() -> None:
     ours, tools = table_row(RUN, outcome()), table_row(RUN, by_tool(2.25))
 
     assert "ax_run_model ms" not in {name for name, _ in shown([ours])[0]}
-    assert [len(row) for row in shown([ours])[1]] == [len(COLUMNS) - 1]
-    assert shown([ours, tools]) == (list(COLUMNS), [ours, tools])
+    assert [len(row) for row in shown([ours])[1]] == [len(COLUMNS) - 3]
+    assert [len(row) for row in shown([ours, tools])[1]] == [len(COLUMNS) - 2] * 2
 
 
-def test_p99_is_shown_from_100_samples_on() -> None:
-    assert cells(outcome(samples_ms=range(1, 101)))["p99 ms"] == "99.000"
+def test_p99_is_shown_from_100_samples_on_and_p50_with_its_interval() -> None:
+    found = cells(outcome(samples_ms=range(1, 101)))
+
+    assert (found["p99 ms"], found["p50 ms"], found["± ms"]) == ("99.000", "50.000", "10.000")
 
 
 def test_a_board_that_was_never_reached_has_empty_cells() -> None:
@@ -161,8 +165,14 @@ def test_the_summary_counts_boards_and_bytes() -> None:
     ("gates", "broken"),
     [
         (Gates(0.97, 0.9, 4.0), ()),
-        (Gates(0.98, None, None), ("b1: agreement 0.9700 is under 0.98",)),
-        (Gates(None, 0.95, None), ("b1: mIoU 0.9000 is under 0.95",)),
+        (
+            Gates(0.98, None, None),
+            ("b1: agreement 0.9700 (1 image, an interval takes 10) is under 0.98",),
+        ),
+        (
+            Gates(None, 0.95, None),
+            ("b1: mIoU 0.9000 (1 image, an interval takes 10) is under 0.95",),
+        ),
         (Gates(None, None, 3.9), ("b1: p50 4.000 ms is over 3.9 ms",)),
     ],
 )
@@ -181,6 +191,26 @@ def test_an_invalid_measurement_fails_its_board(*, simulated: bool) -> None:
 
     assert cells(one)["verdict"] == "INVALID"
     assert summarise_run([one], NO_GATES).failed_boards == ("b1",)
+    # Its figures are none either, and no gate is held against them.
+    assert {cells(one)[name] for name in ("p50 ms", "n", "fps")} == {"-"}
+    assert "p50" not in summarise_run([one], NO_GATES).sentence
+    assert summarise_run([one], Gates(None, None, 0.1)).failed_gates == ()
+
+
+def test_times_of_zero_make_no_table_fail() -> None:
+    one = replace(outcome(samples_ms=(0, 0, 0)), judged=Judged("INVALID"))
+
+    assert cells(one)["fps"] == "-"
+
+
+def test_a_scripted_board_says_so_with_the_verdict_that_it_got() -> None:
+    one = outcome(simulated=True)
+    assert one.measurement is not None
+    traced = replace(one.measurement, runtime={"trace": "thermal seed 7"})
+
+    found = verdict_text(replace(one, measurement=traced, judged=Judged("THROTTLED")))
+
+    assert found == "simulated, scripted: THROTTLED"
 
 
 def test_a_failed_board_counts_more_than_a_failed_gate() -> None:
@@ -190,27 +220,3 @@ def test_a_failed_board_counts_more_than_a_failed_gate() -> None:
     assert summarise_run([outcome()], NO_GATES).exit_code == 0
     assert summarise_run([outcome()], strict).exit_code == 3
     assert summarise_run([outcome(), failed], strict).exit_code == 1
-
-
-def test_float_and_pulsar2_run_and_boards_stand_under_each_other() -> None:
-    checked: dict[str, Json] = {
-        "images": 4,
-        "agreement": 0.99,
-        "miou": 0.95,
-        "cosine": 0.9991,
-        "simulated": True,
-    }
-    run = replace(RUN, summary={**RUN.summary, "check": checked})
-
-    assert accuracy_rows(run, [outcome(simulated=True), outcome("b2")]) == [
-        ("float ONNX", "-", "reference", "-", "-"),
-        ("pulsar2 run (simulated)", "4", "99.00%", "0.950", "0.99910"),
-        ("b1 (simulated)", "1", "97.00%", "0.900", "-"),
-        ("b2", "1", "97.00%", "0.900", "-"),
-    ]
-
-
-def test_where_nothing_was_compared_there_is_no_accuracy() -> None:
-    lost = BoardOutcome("b1", False, {}, error_code="UNREACHABLE", error="gone")
-
-    assert accuracy_rows(RUN, [lost]) == []

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from board_agent import protocol
+from orchestrator.accuracy import Truth, answers_sha256
 from orchestrator.agents import load_agents
 from orchestrator.backends.engines import ThreadEngine
 from orchestrator.backends.fsspec_blobs import FsspecBlobs
@@ -22,6 +23,7 @@ from orchestrator.domain import Board, Caps, Fleet, Json, Recipe, Release, Rollo
 from orchestrator.errors import AgentError, Leased, Unreachable
 from orchestrator.fleet.rolling import Crew, Roll, Rolled, roll
 from orchestrator.fleet.visiting import Gear, Visit
+from orchestrator.recipe import load_recipe
 from orchestrator.seams import Transport
 from orchestrator.transfer.encoding import Encoder
 from orchestrator.transfer.payloads import Payloads
@@ -163,6 +165,19 @@ def test_every_board_is_visited_and_its_outcome_kept(yard: Yard) -> None:
     assert [one.board for one in yard.ledger.outcomes("run-1")] == ["b1", "b2", "b3", "b4"]
     assert all(one.delivery and one.delivery.activated for one in rolled.outcomes)
     assert not rolled.waiting
+
+
+def test_answers_are_hashed_and_judged_by_the_masks_as_they_come(yard: Yard) -> None:
+    scenes = load_recipe("segformer-tiny")
+    few = replace(scenes, evaluation=replace(scenes.evaluation, count=2))
+
+    rolled = yard.roll(truth=Truth(few, REFERENCE))
+
+    assert {one.output_sha256 for one in rolled.outcomes} == {answers_sha256(REFERENCE)}
+    for one in yard.ledger.outcomes("run-1"):  # and kept as they were
+        assert one.accuracy is not None
+        assert one.accuracy.figures["miou_loss"] == 0
+        assert one.accuracy.per_class["sky"] == 0
 
 
 def test_a_wave_begins_when_the_one_before_has_ended(yard: Yard) -> None:

@@ -1,9 +1,20 @@
+"""What boards and the vendor's pages show of the tool, and what transports make of it."""
+
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import pytest
 
-from orchestrator.shell.ax_run_model import failure_code, parse_run
+from orchestrator.shell.ax_run_model import (
+    failure_code,
+    last_words,
+    parse_run,
+    runtime_of,
+    summary_of,
+)
 
+#: SDK V1.13 on AX650.
 OLD = """\
 [Axera version]: libax_sys.so V1.13.0 Apr 26 2023 16:24:35
 Run AxModel:
@@ -22,18 +33,104 @@ pulsar2 ver: 1.2-patch2 7e6b2b5f
 min =   7.658 ms   max =   7.672 ms   avg =   7.662 ms
 ------------------------------------------------------
 """
-MID = """\
+#: The same layout without a compiler's version.
+OLDEST = """\
 Run AxModel:
-      model: a.axmodel
-       type: 1 Core
+      model: mobilenetv2.axmodel
+       type: NPU1
        vnpu: Disable
-     warmup: 10
-     repeat: 50
-      batch: { auto: 1 }
-   parallel: false
- engine ver: 2.3.0a
-min =   1.000 ms   max =   1.500 ms   avg =   1.250 ms
+   affinity: 0b001
+     repeat: 10
+     warmup: 3
+      batch: 1
+ engine ver: 2.0.1
+   tool ver: 1.0.0
+   cmm size: 4401724 Bytes
+  ------------------------------------------------------
+  min =   0.554 ms   max =   0.559 ms   avg =   0.556 ms
+  ------------------------------------------------------
 """
+_V1_27 = "V1.27.0_P3_20230627143603 Jun 27 2023 14:58:22 JK 1.1.0"
+#: SDK V1.27: a library's whole line as the engine's version.
+V1_27 = f"""\
+ Run AxModel:
+       model: image_encoder.axmodel
+        type: NPU3
+        vnpu: Disable
+    affinity: 0b001
+      repeat: 10
+      warmup: 3
+       batch: 1
+ pulsar2 ver: 1.8-patch1 6fa8d395
+  engine ver: [Axera version]: libax_engine.so {_V1_27}
+    tool ver: 1.0.0
+    cmm size: 93238580 Bytes
+  ------------------------------------------------------
+  min =   4.158 ms   max =   4.220 ms   avg =   4.198 ms
+  ------------------------------------------------------
+"""
+#: Engine 2.3.
+MID = """\
+  Run AxModel:
+        model: mobilenetv2.axmodel
+         type: 1 Core
+         vnpu: Disable
+     affinity: 0b001
+       warmup: 3
+       repeat: 10
+        batch: { auto: 1 }
+     parallel: false
+  pulsar2 ver: 1.2-patch2 7e6b2b5f
+   engine ver: 2.3.0a
+     tool ver: 2.1.2c
+     cmm size: 4428624 Bytes
+  ------------------------------------------------------
+  min =   0.719 ms   max =   0.726 ms   avg =   0.721 ms
+  ------------------------------------------------------
+"""
+#: AX620E with its NPU split: more lines that begin with vnpu, and a type of its own.
+SPLIT = """\
+Run AxModel:
+      model: mobilenetv2.axmodel
+        type: HalfOCM
+        vnpu: Enable
+    affinity: 0b11
+      warmup: 3
+      repeat: 10
+      batch: { auto: 1 }
+vnpu 0 quota: max
+vnpu 1 quota: 1.0 TOPS
+  vnpu 0 bw: max
+  vnpu 1 bw: max
+vnpu latency: 0
+pulsar2 ver: 1.8 4c70a98c
+  engine ver: 2.2.1b
+    tool ver: 2.1.0b
+    cmm size: 4422232 Bytes
+------------------------------------------------------
+min =   1.933 ms   max =   1.999 ms   avg =   1.946 ms
+------------------------------------------------------
+"""
+#: Tool 2.3.3: its 5 % is the slowest.
+DOWNWARDS = """\
+   Run AxModel:
+         model: /root/kws_int8.axmodel
+          type: Half
+          vnpu: Disable
+      affinity: 0b01
+        warmup: 10
+        repeat: 100
+         batch: { auto: 0 }
+   pulsar2 ver: 4.2 751f68f9
+    engine ver: 2.6.3sp
+      tool ver: 2.3.3sp
+      cmm size: 748716 Bytes
+  ---------------------------------------------------------------------------
+  min =   1.056 ms   max =   1.079 ms   avg =   1.058 ms  median =   1.058 ms
+   5% =   1.062 ms   90% =   1.057 ms   95% =   1.057 ms     99% =   1.056 ms
+  ---------------------------------------------------------------------------
+"""
+#: SDK V3.
 NEW = """\
 WARN,Func(__is_valid_file),NOT find file = '/etc/ax_syslog.conf'
    Run AxModel:
@@ -54,40 +151,192 @@ WARN,Func(__is_valid_file),NOT find file = '/etc/ax_syslog.conf'
    5% =   3.171 ms   90% =   3.178 ms   95% =   3.179 ms     99% =   3.180 ms
   ---------------------------------------------------------------------------
 """
+#: The tool for cards in a host: a runtime's version in place of an engine's, and no affinity.
+CARD = """\
+   Run AxModel:
+         model: yolov8s_640x640_npu3.axmodel
+          type: 3 Core
+          vnpu: Disable
+        warmup: 1
+        repeat: 100
+         batch: { auto: 1 }
+    axclrt ver: 1.0.0
+   pulsar2 ver: 6.0-dirty a498e20d-dirty
+      tool ver: 0.0.1
+      cmm size: 11857538 Bytes
+  ---------------------------------------------------------------------------
+  min =   3.815 ms   max =   4.759 ms   avg =   4.406 ms  median =   4.449 ms
+   5% =   4.048 ms   90% =   4.648 ms   95% =   4.672 ms     99% =   4.759 ms
+  ---------------------------------------------------------------------------
+"""
+#: With folders of inputs there is no head at all.
+FOLDERS = """\
+[Axera version]: libax_sys.so V1.13.0 Apr 26 2023 16:24:35
+ total found {1} input drive folders.
+ infer model, total 1/1. Done.
+ ------------------------------------------------------
+ min =   3.347 ms   max =   3.347 ms   avg =   3.347 ms
+ ------------------------------------------------------
+"""
+#: A model that loads and does not run.
+FAILED = """\
+   Run AxModel:
+         model: yolo11n_u16.axmodel
+          type: Full
+          vnpu: Disable
+      affinity: 0b01
+        warmup: 1
+        repeat: 1
+         batch: { auto: 0 }
+   pulsar2 ver: 4.0 64a0e58f
+    engine ver: 2.6.3sp
+      tool ver: 2.3.3sp
+      cmm size: 12437212 Bytes
+[ERROR] Run model failed.
+[ERROR] Run model in warmup failed.
+[ERROR] Run model {yolo11n_u16.axmodel} failed.
+"""
 
 
-def test_the_layout_of_old_sdks_is_read() -> None:
-    found = parse_run(OLD)
+@dataclass(frozen=True)
+class Read:
+    """What is in a text: min, max and mean, the median, runs, type, cores, CMM, engine."""
 
-    assert found is not None
-    assert (found.min_ms, found.max_ms, found.mean_ms) == (7.658, 7.672, 7.662)
-    assert (found.median_ms, found.percentiles_ms) == (None, {})
-    assert (found.repeat, found.cores, found.cmm_bytes) == (100, 1, 12730188)
-    assert found.engine_version == "V1.13.0 Apr 26 2023 16:48:53 1.1.0"
-    assert found.pulsar2_version == "1.2-patch2 7e6b2b5f"
-
-
-def test_the_layout_between_is_read() -> None:
-    found = parse_run(MID)
-
-    assert found is not None
-    assert (found.mean_ms, found.repeat, found.cores) == (1.25, 50, 1)
-    assert (found.engine_version, found.cmm_bytes) == ("2.3.0a", None)
-
-
-def test_the_layout_of_new_sdks_is_read_with_its_percentiles() -> None:
-    found = parse_run(NEW)
-
-    assert found is not None
-    assert (found.cores, found.median_ms) == (3, 3.174)
-    assert found.percentiles_ms == {5: 3.171, 90: 3.178, 95: 3.179, 99: 3.18}
-    assert found.vnpu == "Disable"
+    times_ms: tuple[float, float, float]
+    median_ms: float | None
+    repeat: int | None
+    model_type: str | None
+    cores: int | None
+    cmm_bytes: int | None
+    engine: str | None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "usage: ax_run_model --model=string [options] ...", "min = 1.0 ms"]
+    ("text", "read"),
+    [
+        (
+            OLD,
+            Read(
+                *((7.658, 7.672, 7.662), None, 100, "NPU1", 1, 12730188),
+                "V1.13.0 Apr 26 2023 16:48:53 1.1.0",
+            ),
+        ),
+        (OLDEST, Read((0.554, 0.559, 0.556), None, 10, "NPU1", 1, 4401724, "2.0.1")),
+        (
+            V1_27,
+            Read((4.158, 4.220, 4.198), None, 10, "NPU3", 3, 93238580, _V1_27),
+        ),
+        (MID, Read((0.719, 0.726, 0.721), None, 10, "1 Core", 1, 4428624, "2.3.0a")),
+        (SPLIT, Read((1.933, 1.999, 1.946), None, 10, "HalfOCM", None, 4422232, "2.2.1b")),
+        (DOWNWARDS, Read((1.056, 1.079, 1.058), 1.058, 100, "Half", None, 748716, "2.6.3sp")),
+        (NEW, Read((3.169, 3.180, 3.174), 3.174, 100, "3 Core", 3, 10488066, "2.12.0s")),
+        (CARD, Read((3.815, 4.759, 4.406), 4.449, 100, "3 Core", 3, 11857538, "1.0.0")),
+        (FOLDERS, Read((3.347, 3.347, 3.347), None, None, None, None, None, None)),
+    ],
 )
-def test_what_has_no_figures_is_no_run(text: str) -> None:
+def test_every_layout_is_read(text: str, read: Read) -> None:
+    found = parse_run(text)
+
+    assert found is not None
+    assert (found.min_ms, found.max_ms, found.mean_ms) == read.times_ms
+    assert (found.median_ms, found.repeat) == (read.median_ms, read.repeat)
+    assert (found.model_type, found.cores) == (read.model_type, read.cores)
+    assert (found.cmm_bytes, found.engine_version) == (read.cmm_bytes, read.engine)
+
+
+def test_versions_and_masks_are_kept_as_they_are_printed() -> None:
+    found = parse_run(SPLIT)
+
+    assert found is not None
+    assert (found.vnpu, found.affinity, found.batch) == ("Enable", "0b11", "{ auto: 1 }")
+    assert (found.pulsar2_version, found.tool_version) == ("1.8 4c70a98c", "2.1.0b")
+    assert (found.warmup, found.percentiles_ms) == (3, {})
+
+
+def test_percentiles_are_given_by_their_percent() -> None:
+    found = parse_run(NEW)
+
+    assert found is not None
+    assert found.percentiles_ms == {5: 3.171, 90: 3.178, 95: 3.179, 99: 3.18}
+    assert found.remarks == ()
+
+
+def test_percentiles_that_were_counted_from_the_slow_end_are_turned_round() -> None:
+    found = parse_run(DOWNWARDS)
+
+    assert found is not None
+    assert found.percentiles_ms == {95: 1.062, 10: 1.057, 5: 1.057, 1: 1.056}
+    assert "slow end" in found.remarks[0]
+
+
+def test_percentiles_in_no_order_are_left_out() -> None:
+    found = parse_run(NEW.replace("90% =   3.178", "90% =   9.999"))
+
+    assert found is not None
+    assert (found.percentiles_ms, found.median_ms) == ({}, 3.174)
+    assert "neither" in found.remarks[0]
+
+
+def coloured(text: str) -> str:
+    return "".join(f"\x1b[1;32m{line}\x1b[0m\n" for line in text.splitlines())
+
+
+def noisy(text: str) -> str:
+    noise = "[I][  engine_log][ 12]: a library talks, min latency = none, type: nothing\n"
+    return noise.join(line + "\n" for line in text.splitlines())
+
+
+def marked(text: str) -> str:
+    return "".join(f"[2024-11-12 10:00:01][INFO] {line}\n" for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("\n", "\r"),
+        lambda text: text.replace(" ", "   ").replace("=", " = "),
+        lambda text: text.replace("=   ", "="),
+        lambda text: text.replace("\n", "\n\n"),
+        lambda text: "\x1b]0;root@ax650\x07root@ax650:~# ax_run_model -m a -r 100\n" + text,
+        lambda text: text + "root@ax650:~# \n[WARN] bye\n",
+        coloured,
+        noisy,
+        marked,
+    ],
+)
+@pytest.mark.parametrize("text", [OLD, MID, NEW])
+def test_what_terminals_and_libraries_add_changes_nothing(text: str, spoil: object) -> None:
+    assert callable(spoil)
+    plain, found = parse_run(text), parse_run(spoil(text))
+
+    assert plain is not None
+    assert found is not None
+    assert summary_of(found) == summary_of(plain)
+    for key in ("model_type", "cores", "vnpu", "tool_version", "cmm_bytes"):
+        assert runtime_of(found)[key] == runtime_of(plain)[key]
+
+
+def test_the_last_figures_count() -> None:
+    found = parse_run(OLD + OLD.replace("7.6", "8.6"))
+
+    assert found is not None
+    assert found.mean_ms == 8.662
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "usage: ax_run_model --model=string [options] ...",
+        "min = 1.0 ms",
+        FAILED,
+        "min = 0.000 ms max = 0.000 ms avg = 0.000 ms",
+        "min = 3.000 ms max = 2.000 ms avg = 1.000 ms",
+        "min = nan ms max = nan ms avg = nan ms",
+    ],
+)
+def test_what_has_no_sound_figures_is_no_run(text: str) -> None:
     assert parse_run(text) is None
 
 
@@ -99,10 +348,27 @@ def test_what_has_no_figures_is_no_run(text: str) -> None:
             "[Engine] Init engine with mode { 0 } failed, NPU has already inited to mode{ 1 }.",
             "VNPU_CONFLICT",
         ),
+        (
+            "[ERROR] Model affinity cannot be set as { 0b110 } with visual npu mode { Disable }",
+            "VNPU_CONFLICT",
+        ),
         ("[Engine] Create handle from memory {size: 0x1f bytes} failed.", "MODEL_REJECTED"),
+        ("[ERROR] Loading model {a.axmodel} failed.", "MODEL_REJECTED"),
+        ("[ERROR] Prepare for model {a.axmodel} failed.", "MODEL_REJECTED"),
+        ("[ERROR] Init failed.", "INIT_FAILED"),
+        ("[ERROR] Feed stimulus failed.", "INPUT_MISMATCH"),
+        ("[ERROR] Read stimulus list{/in} failed.", "INPUT_MISMATCH"),
         ("[Engine] Get model CMM info was failed{0x80060087}.", "CMM_FULL"),
         ("Segmentation fault", "RUN_FAILED"),
+        (FAILED, "RUN_FAILED"),
+        ("\x1b[31m[ERROR]\x1b[0m Init failed.\r\n", "INIT_FAILED"),
     ],
 )
 def test_a_failure_is_named_by_what_was_printed(text: str, code: str) -> None:
     assert failure_code(text) == code
+
+
+def test_the_last_error_says_why_it_failed() -> None:
+    assert last_words(FAILED + "bye\n") == "[ERROR] Run model {yolo11n_u16.axmodel} failed."
+    assert last_words("one\n\x1b[0mtwo\r\n") == "two"
+    assert last_words("") == "nothing"

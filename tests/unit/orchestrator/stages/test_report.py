@@ -2,14 +2,26 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator.domain import Agreement, BoardOutcome, Judged, Measurement, RunRecord
+from orchestrator.conditions import CONDITION_COLUMNS
+from orchestrator.domain import (
+    Agreement,
+    Attempt,
+    BoardOutcome,
+    Evidence,
+    Judged,
+    Measurement,
+    RunRecord,
+)
 from orchestrator.stages.report import report_json, write_report
 from orchestrator.table import COLUMNS
 
+#: Columns that no board here has anything in.
+HIDDEN = 3
 RUN = RunRecord("r1", "deploy", "lab", "small", "2025-01-01", None, 1, {"pulsar2": "5.2"})
 MEASURED = BoardOutcome(
     "b1",
@@ -26,10 +38,11 @@ def test_the_json_report_has_raw_samples_and_figures(tmp_path: Path) -> None:
     path, *_ = write_report(RUN, [MEASURED, LOST], tmp_path / "new" / "r1")
 
     report = json.loads(path.read_text(encoding="utf-8"))
-    assert (report["version"], report["run"]["run_id"]) == (1, "r1")
+    assert (report["version"], report["run"]["run_id"]) == (2, "r1")
     first, second = report["boards"]
     assert first["outcome"]["measurement"]["samples_ns"] == [4_000_000, 5_000_000]
     assert (first["latency"]["p50_ms"], first["latency"]["p99_ms"]) == (4, None)
+    assert first["latency"]["p50_interval_ms"] is None
     assert (second["latency"], second["outcome"]["error"]) == (None, "b2: it said | \nä")
 
 
@@ -53,13 +66,15 @@ def test_the_markdown_is_a_table_of_boards_with_accuracy_and_failures_below(tmp_
     _, _, path = write_report(RUN, [MEASURED, LOST], tmp_path)
 
     lines = path.read_text(encoding="utf-8").splitlines()
-    accuracy = lines.index("## Accuracy against the float model")
-    assert [line.split("|")[1].strip() for line in lines[accuracy:] if line.startswith("|")] == [
-        *("who", "---", "float ONNX", "b1")
-    ]
-    rows = [line for line in lines[:accuracy] if line.startswith("|")]
+    conditions = lines.index("## Conditions")
+    accuracy = next(n for n, line in enumerate(lines) if line.startswith("## Accuracy"))
+    assert any("float ONNX" in line for line in lines[accuracy:])
+    rows = [line for line in lines[:conditions] if line.startswith("|")]
     assert len(rows) == 4
-    assert {row.count("|") for row in rows} == {len(COLUMNS)}
+    assert {row.count("|") for row in rows} == {len(COLUMNS) - HIDDEN + 1}
+    told = [line for line in lines[conditions:accuracy] if line.startswith("|")]
+    assert {row.count("|") for row in told} == {len(CONDITION_COLUMNS) + 1}
+    assert len(told) == 3
     assert "## Failures" in lines
     assert any(line.startswith("- b2: it said") for line in lines)
     assert "imulated" not in path.read_text(encoding="utf-8")
@@ -73,7 +88,7 @@ def test_what_a_board_says_stays_in_its_cell(tmp_path: Path, text: str) -> None:
 
     lines = path.read_text(encoding="utf-8").splitlines()
     (row,) = (line for line in lines if line.startswith("| b1 "))
-    assert row.replace("\\|", "").count("|") == len(COLUMNS)
+    assert row.replace("\\|", "").count("|") == len(COLUMNS) - HIDDEN + 1
     assert not any("<script" in line for line in lines)
     assert lines[-1].startswith("- ")
     assert lines[-2] == ""
@@ -83,3 +98,20 @@ def test_a_simulated_run_says_so_above_the_table(tmp_path: Path) -> None:
     _, _, path = write_report(RUN, [BoardOutcome("s", True, {})], tmp_path)
 
     assert "**Simulated boards**" in path.read_text(encoding="utf-8").split("|")[0]
+
+
+def test_a_verdict_that_is_not_valid_has_its_evidence_below_the_tables(tmp_path: Path) -> None:
+    fell = Evidence("THROTTLED", "npu_clock_mhz", "the NPU clock fell from 800 to 400 MHz", 1)
+    assert MEASURED.measurement is not None
+    earlier = Attempt(MEASURED.measurement, Judged("THROTTLED", (fell,)))
+    one = replace(MEASURED, judged=Judged("THROTTLED", (fell,)), attempts=(earlier,))
+
+    path, _, markdown = write_report(RUN, [one], tmp_path)
+
+    lines = markdown.read_text(encoding="utf-8").splitlines()
+    said = "THROTTLED: the NPU clock fell from 800 to 400 MHz"
+    at = lines.index("## Verdicts")
+    assert lines[at + 2 : at + 4] == [f"- b1: try 1, p50 4.000 ms: {said}", f"- b1: {said}"]
+    (board,) = json.loads(path.read_text(encoding="utf-8"))["boards"]
+    assert board["outcome"]["judged"]["evidence"][0]["block"] == 1
+    assert board["outcome"]["attempts"][0]["measurement"]["samples_ns"] == [4_000_000, 5_000_000]

@@ -13,7 +13,7 @@ from board_agent import protocol
 from orchestrator.agent import Agent
 from orchestrator.domain import HeadSpec, Json, Recipe, Release
 from orchestrator.errors import AgentError
-from orchestrator.stages.run import Ran, run
+from orchestrator.stages.run import Ran, Work, run
 
 REFERENCE = [np.zeros((2, 4), np.int32), np.ones((2, 4), np.int32)]
 TIMED: dict[str, Json] = {
@@ -60,7 +60,8 @@ def measure(
                 "infer": protocol.success({"outputs": outputs, "runtime": {}}),
             }
         )
-        ran = run(agent_of(board), recipe, release({"m": b""}, [b"a", b"b"]), REFERENCE, "run-1")
+        work = Work(recipe, release({"m": b""}, [b"a", b"b"]), REFERENCE, "run-1")
+        ran = run(agent_of(board), work)
         if asked is not None:
             asked.extend(board.asked)
         return ran
@@ -71,9 +72,9 @@ def measure(
 def test_a_board_is_timed_and_compared(measure: Measure) -> None:
     ran = measure([ids([0] * 8), ids([1] * 6 + [2, 9])])
 
-    assert ran.measurement.samples_ns == (10_000,) * 5
-    assert ran.measurement.board == "b1"
-    assert ran.judged.verdict == "VALID"
+    assert ran.last.measurement.samples_ns == (10_000,) * 5
+    assert ran.last.measurement.board == "b1"
+    assert ran.last.judged.verdict == "VALID"
     assert ran.agreement.per_image == (1, 0.75)
     assert ran.answers[1].tolist() == [[1, 1, 1, 1], [1, 1, 2, 9]]
 
@@ -127,10 +128,12 @@ def test_outputs_that_do_not_fit_the_recipe_are_a_typed_error(
     assert caught.value.code == "INPUT_MISMATCH"
 
 
-def test_a_board_that_times_fewer_inferences_than_asked_is_an_error(
+def test_a_board_that_times_fewer_inferences_than_asked_has_no_valid_measurement(
     measure: Measure, recipe: Recipe
 ) -> None:
     longer = replace(recipe, run=replace(recipe.run, iterations=6))
 
-    with pytest.raises(AgentError, match="5 samples came back, 6 were asked for"):
-        measure([ids([0] * 8), ids([1] * 8)], recipe=longer)
+    ran = measure([ids([0] * 8), ids([1] * 8)], recipe=longer)
+
+    assert ran.last.judged.verdict == "INVALID"
+    assert "5 samples came back, 6 were asked for" in str(ran.last.judged.evidence[0])

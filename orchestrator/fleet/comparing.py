@@ -1,0 +1,53 @@
+"""What boards are compared with: what the makers on this host have answered, and the masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from orchestrator.accuracy import Simulator, Truth, host_accuracy, truth_of
+from orchestrator.building import Built
+from orchestrator.domain import ActionRecord, Json, Recipe
+from orchestrator.seams import Blobs
+from orchestrator.tasks import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class OnHost:
+    """The answers of this host, one per evaluation image.
+
+    Attributes:
+        reference: the float model's.
+        simulated: those of `pulsar2 run` to the first images; none where the check is left out.
+        truth: what the images show; None: it is not known.
+        kept: how right these makers are, as a run's summary keeps it.
+    """
+
+    reference: tuple[Answer, ...]
+    simulated: tuple[Answer, ...]
+    truth: Truth | None
+    kept: dict[str, Json]
+
+
+def on_host(recipe: Recipe, built: Built, blobs: Blobs) -> OnHost:
+    """Give what a build has answered on this host, and judge it. Raises ConfigError for masks."""
+    reference, checked = _answers(built.optimized, "reference", blobs), built.checked
+    truth = truth_of(recipe, reference)
+    simulator = None
+    if checked is not None:
+        cosine = checked.facts.get("cosine")
+        simulator = Simulator(
+            _answers(checked, "answers", blobs),
+            cosine if isinstance(cosine, float) else None,
+            checked.facts.get("simulated") is True,
+        )
+    names = [item.name.removesuffix(".bin") for item in built.release.inputs]
+    kept = host_accuracy(recipe, names, reference, simulator, truth)
+    return OnHost(reference, simulator.answers if simulator else (), truth, kept)
+
+
+def _answers(action: ActionRecord, role: str, blobs: Blobs) -> tuple[Answer, ...]:
+    """Give the answers that a stage has made, one per evaluation image."""
+    with blobs.open(action.outputs[role].sha256) as path:
+        return tuple(np.load(path, allow_pickle=False))

@@ -1,0 +1,1 @@
+"""What a model said as pictures to look at: palettes, overlays, sheets, contact sheets."""
