@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple, Sequence
 
-from board_agent import sensors
+from board_agent import files, sensors
 from board_agent.errors import AgentError
 from board_agent.jobs import Job
 from board_agent.places import TOOL_DIRS, Board
@@ -103,7 +103,7 @@ def dies_with_parent() -> None:
 
 def _start(words: Sequence[str], affinity: int | None, log: Path) -> _Running:
     # In the worker's own group: the deadline and a cancel end it as well.
-    with log.open("wb") as file:
+    with files.create(log) as file:
         try:
             process = subprocess.Popen(
                 list(words),

@@ -189,7 +189,7 @@ def test_without_ensurepip_and_pip_the_package_to_install_is_named(project: Proj
 
 def test_fast_leaves_out_what_is_slow_or_needs_servers(project: Project) -> None:
     project.run("scripts/test", "--fast", "-k", "agent", FAKE_UID="0")
-    selection = "-m not slow and not docker and not sshd -n 3 --dist loadfile"
+    selection = "-n 3 --dist loadfile -m not slow and not docker and not sshd"
     assert f"pytest {selection} -k agent " in project.log()[-1]
     assert "dockerd started" not in project.log()
 
@@ -216,7 +216,7 @@ def test_what_is_missing_is_said_and_named_to_the_tests(
 ) -> None:
     result = project.run(script)
     assert f"package docker.io): the tests that need it are {effect}" in result.stderr
-    assert "pytest  [missing: docker]" in project.log()[-1]
+    assert "pytest -n 3 --dist loadfile [missing: docker]" in project.log()[-1]
 
 
 def test_an_engine_started_here_is_stopped_at_the_end(project: Project) -> None:
@@ -250,4 +250,4 @@ def test_only_root_is_to_blame_for_images_that_cannot_be_built(
     (project.fakes / "engine").touch()
     result = project.run("scripts/test", FAKE_UID=uid, BROKEN="build-images")
     assert result.returncode == code
-    assert "pytest  [missing: images]" in project.log()[-1]
+    assert "pytest -n 3 --dist loadfile [missing: images]" in project.log()[-1]

@@ -30,6 +30,8 @@ MUTATING: dict[str, dict[str, Any]] = {
     "rollback": {},
     "benchmark": WORK | {"warmup": 0, "iterations": 1},
     "infer": WORK | {"inputs": [HASH]},
+    "tool": WORK | {"warmup": 0, "iterations": 1},
+    "contend": WORK | {"warmup": 0, "iterations": 1, "others": [None]},
     "gc": {"keep": [], "dry_run": False},
     "cancel": {},
     "fetch": {
