@@ -133,7 +133,9 @@ def test_a_folder_that_is_no_segformer_is_refused(scenes: list[NamedImage], tmp_
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     (tmp_path / "model.safetensors").write_bytes(b"not weights")
 
-    with pytest.raises(ExportError, match="transformers has no semantic-segmentation model of type .bert."):
+    with pytest.raises(
+        ExportError, match=r"transformers has no semantic-segmentation model of type .bert."
+    ):
         export(TINY, tmp_path, scenes, tmp_path)
 
 
