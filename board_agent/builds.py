@@ -6,8 +6,11 @@ All of 0.1.3rc0 to 0.1.3.rc3 call themselves 0.1.3, so only the hash of a file t
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import NamedTuple
+
+from board_agent.places import SIMULATED, Board
 
 #: What is known to be wrong, and what this agent does about it whatever is installed.
 AVOIDED = {
@@ -36,7 +39,7 @@ class Build(NamedTuple):
 
     Attributes:
         sha256: of `_axe.py`, or of `__init__.py` where there is no such file.
-        name: the release; None: not one that is known.
+        name: the release, or the one that a look-alike imitates; None: not one that is known.
         avoided: keys of AVOIDED that apply to it.
     """
 
@@ -58,6 +61,15 @@ def installed(package: Path) -> Build | None:
     if name == earlier and mark in _text(package / "_providers.py"):
         name = later
     return Build(sha256, name, (*_ALWAYS, *bugs))
+
+
+def on_board(package: Path, board: Board) -> Build | None:
+    """As `installed`; of a look-alike, the release that it imitates, as the board says."""
+    found = installed(package)
+    if found is None or found.name is not None:
+        return found
+    imitated = re.search(r"^axengine: (\S+)$", board.read(SIMULATED) or "", re.MULTILINE)
+    return found._replace(name="look-alike of " + imitated.group(1)) if imitated else found
 
 
 def digest(package: Path) -> str | None:

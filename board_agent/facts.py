@@ -41,7 +41,7 @@ def read_facts(board: Board, work_dir: Path) -> dict[str, Any]:
     text = {name: board.read(f"/proc/ax_proc/{name}") for name in ("uid", "version")}
     memory, split = sensors.read_cmm(board), board.read("/proc/ax_proc/npu/vnpu")
     package, engine = find_axengine(board, work_dir), board.library("ax_engine")
-    build, system = builds.installed(package) if package else None, os.uname()
+    build, system = builds.on_board(package, board) if package else None, os.uname()
     facts = {
         "uid": uid(text["uid"]) if text["uid"] else None,
         "sdk_version": read_sdk_version(board),

@@ -6,11 +6,12 @@ No SDK has every file, so each reading may be None.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any, Mapping, NamedTuple
 
 from board_agent import files
 from board_agent.places import Board
 
+CMM_INFO = "/proc/ax_proc/mem_cmm_info"
 NPU_TOP = "/proc/ax_proc/npu/top"
 NPU_ENABLE = "/proc/ax_proc/npu/enable"
 _CPU = "/sys/devices/system/cpu/cpu0/cpufreq"
@@ -63,11 +64,31 @@ def cmm(text: str) -> Cmm | None:
 
 def cmm_holders(text: str) -> dict[str, int]:
     """The bytes that each name holds in `mem_cmm_info`, the largest first."""
+    largest = sorted(_held(text).items(), key=lambda item: (-item[1], item[0]))
+    return dict(largest[:_MAX_HOLDERS])
+
+
+def left_bytes(before: str, after: str, first: Mapping[str, int]) -> int | None:
+    """What a process left behind, from `mem_cmm_info` before its start and after its end.
+
+    `first` is who held what once its model had run: only names that had grown by then are its own,
+    whoever else came or went. Without such a name it is all that is in use beyond `before`.
+    """
+    was, now = cmm(before), cmm(after)
+    if was is None or now is None:
+        return None
+    earlier, later = _held(before), _held(after)
+    ours = [name for name, size in first.items() if size > earlier.get(name, 0)]
+    if not ours:
+        return max(0, now.used_bytes - was.used_bytes)
+    return sum(max(0, later.get(name, 0) - earlier.get(name, 0)) for name in ours)
+
+
+def _held(text: str) -> dict[str, int]:
     held: dict[str, int] = {}
     for kib, name in re.findall(r'\|-Block:.*?length=(\d+)KB.*?name="([^"\n]*)"', text):
         held[name[:_MAX_NAME]] = held.get(name[:_MAX_NAME], 0) + int(kib) * 1024
-    largest = sorted(held.items(), key=lambda item: (-item[1], item[0]))
-    return dict(largest[:_MAX_HOLDERS])
+    return held
 
 
 # ------------------------------------------------------------------------------- of this board
@@ -75,7 +96,7 @@ def read_sensors(board: Board) -> dict[str, Any]:
     """All of them; takes some milliseconds, so never while something is timed."""
     temperature = board.read("/sys/class/thermal/thermal_zone0/temp")
     clock, cpu_clock = board.read("/proc/ax_proc/npu/clk"), board.read(f"{_CPU}/scaling_cur_freq")
-    listed = board.read("/proc/ax_proc/mem_cmm_info")
+    listed = board.read(CMM_INFO)
     memory = cmm(listed) if listed else None
     return {
         "temperature_c": temperature_c(temperature) if temperature else None,
@@ -91,7 +112,7 @@ def read_sensors(board: Board) -> dict[str, Any]:
 
 def read_cmm(board: Board) -> Cmm | None:
     """How much NPU memory there is and is left."""
-    text = board.read("/proc/ax_proc/mem_cmm_info")
+    text = board.read(CMM_INFO)
     return cmm(text) if text else None
 
 

@@ -16,7 +16,6 @@ from board_agent.answer import answer
 from board_agent.jobs import Job
 from board_agent.places import Board
 from board_agent.results import Results, now_ns
-from board_agent.sensors import Cmm
 
 #: What a runtime may take to shut down once its answer is on the disk.
 SHUTDOWN_S = 5
@@ -33,7 +32,7 @@ def main(board: Board, results: Results, run_id: str) -> int:
         return 1
     job = Job(**order["job"])
     request_sha256 = job.sha256()
-    before = sensors.read_cmm(board)
+    before = board.read(sensors.CMM_INFO) or ""
     child = os.fork()
     if child == 0:
         _work(job, request_sha256, results, board)
@@ -44,18 +43,20 @@ def main(board: Board, results: Results, run_id: str) -> int:
     stored = results.stored(job.run_id, request_sha256)
     told = stored or reply
     if job.kind == "benchmark" or not told["ok"]:  # what is inferred may be large, and stays
-        told = _with_leak(told, before, sensors.read_cmm(board))
+        told = _with_leak(told, before, board.read(sensors.CMM_INFO) or "")
     if told is not stored:
         results.store(job.run_id, request_sha256, told)
     results.release(run_id)
     return 0
 
 
-def _with_leak(reply: dict[str, Any], before: Cmm | None, after: Cmm | None) -> dict[str, Any]:
+def _with_leak(reply: dict[str, Any], before: str, after: str) -> dict[str, Any]:
     """The reply with the NPU memory that did not come back, now that the process is gone."""
-    if before is None or after is None:
+    first = reply["result"].get("after_first") if reply["ok"] else None
+    size_bytes = sensors.left_bytes(before, after, (first or {}).get("cmm_holders") or {})
+    if size_bytes is None:
         return reply
-    left = {"left_cmm_bytes": max(0, after.used_bytes - before.used_bytes)}
+    left = {"left_cmm_bytes": size_bytes}
     if reply["ok"]:
         return {**reply, "result": {**reply["result"], **left}}
     error = reply["error"]

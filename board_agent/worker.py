@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, Sequence
 
 from board_agent import builds, contention, facts, runtime, sensors, tool
+from board_agent.builds import Build
 from board_agent.errors import AgentError
 from board_agent.inner import Inner
 from board_agent.jobs import Job
@@ -50,7 +51,8 @@ def run(job: Job, board: Board, log_path: Path) -> dict[str, Any]:
         result.update(load_ns=load_ns, before=before)
     else:
         result = _infer(job, session)
-    result["runtime"] = _runtime_facts(session, log_path, Path(axengine.__file__).parent)
+    package = Path(axengine.__file__).parent
+    result["runtime"] = _runtime_facts(session, log_path, builds.on_board(package, board))
     if board.simulated() and hasattr(axengine, "simulated_trace"):
         result["runtime"]["trace"] = axengine.simulated_trace  # its times are scripted
     return result
@@ -104,7 +106,7 @@ def _infer(job: Job, session: Session) -> dict[str, Any]:
     return {"outputs": encoded}
 
 
-def _runtime_facts(session: Session, log_path: Path, package: Path) -> dict[str, Any]:
+def _runtime_facts(session: Session, log_path: Path, build: Build | None) -> dict[str, Any]:
     from board_agent import tensors  # numpy: known to be there only now
 
     providers = session.get_providers()
@@ -112,7 +114,6 @@ def _runtime_facts(session: Session, log_path: Path, package: Path) -> dict[str,
     found["providers"] = [providers] if isinstance(providers, str) else list(providers)
     found["inputs"] = tensors.describe(session.get_inputs())
     found["outputs"] = tensors.describe(session.get_outputs())
-    build = builds.installed(package)
     found["axengine_build"] = build.name if build else None
     found["avoided"] = list(build.avoided) if build else []
     return found

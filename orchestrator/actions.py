@@ -132,6 +132,7 @@ def optimize_action(task: Task, exported: ActionRecord) -> tuple[ActionRecord, b
             f"agreement {done.agreement:.2%} on {done.checked_images} images, "
             f"head {recipe.head.op}",
             "agreement": done.agreement,
+            "difference": done.difference,
             "ops_before": dict(done.ops_before),
             "ops_after": dict(done.ops_after),
         }

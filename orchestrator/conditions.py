@@ -93,6 +93,18 @@ def scripted(measured: Measurement | None) -> Json:
     return None if measured is None else measured.runtime.get("trace")
 
 
+def told_of_simulated(outcomes: Sequence[BoardOutcome]) -> str:
+    """Say whose the times of simulated boards are; empty where no board is simulated."""
+    simulated = [one for one in outcomes if one.simulated]
+    told = [scripted(one.measurement) is not None for one in simulated if one.measurement]
+    if not simulated:
+        return ""
+    if not any(told):
+        return "times are of this machine's CPU, not of an NPU"
+    others = "" if all(told) else "; others are of this machine's CPU"
+    return f"scripted times are made up by a trace{others}, none is of an NPU"
+
+
 def _p50(measured: Measurement) -> str:
     latency = latency_of(measured)
     return "" if latency is None else f", p50 {latency.p50_ms:.3f} ms"

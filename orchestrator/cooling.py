@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from orchestrator.sensors import number
 MOST_S = 600.0
 #: Between two looks.
 LOOK_S = 5.0
+#: A board that did not get colder by a step of this in so long is as cold as it gets where it is.
+STEP_C, STALL_S = 0.5, 60.0
 #: How near to its temperature before the first measurement a board has to come again.
 NEAR_C = 2.0
 _TEMPERATURE = "temperature_c"
@@ -37,11 +40,14 @@ def cool_down_to(again: Again, first: Measurement, last: Judged) -> float | None
 
 
 def cool_down(agent: Agent, to_c: float, most_s: float, waiting: Waiting) -> str:
-    """Wait until the board is as cold, at most `most_s`; say so where it is not, else nothing.
+    """Wait until the board is as cold, at most `most_s` and while it still gets colder.
+
+    Returns what to say where it is not as cold, else nothing.
 
     Raises AgentError, DeadlineError, Unreachable.
     """
     name, begun = agent.board.name, waiting.now_s()
+    coldest, colder_s = math.inf, begun
     while True:
         facts = parse_probe(name, agent.ask("probe", {"blobs": []})).facts
         found = number(facts, _TEMPERATURE)
@@ -49,8 +55,11 @@ def cool_down(agent: Agent, to_c: float, most_s: float, waiting: Waiting) -> str
             return f"it has no thermometer: measured again without cooling down to {to_c:g} °C"
         if found <= to_c:
             return ""
-        waited = waiting.now_s() - begun
-        if waited >= most_s:
+        now_s = waiting.now_s()
+        if found <= coldest - STEP_C:
+            coldest, colder_s = found, now_s
+        waited = now_s - begun
+        if waited >= most_s or now_s - colder_s >= STALL_S:
             return (
                 f"still {found:.1f} °C after {waited:.0f} s of cooling down to {to_c:g} °C: "
                 f"measured again as it is"

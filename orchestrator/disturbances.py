@@ -115,14 +115,25 @@ def _newcomers(measurement: Measurement) -> list[Evidence]:
 
 
 def _memory_jumped(measurement: Measurement) -> list[Evidence]:
-    """Say where memory grew at once; what grows in most blocks is the model's own leak."""
-    grown = _growth(measurement)
+    """Say where memory grew at once, and what others took more of it.
+
+    What grows in most blocks under the model's own name, or under no name, is its own leak.
+    """
+    found, grown = [], _growth(measurement)
     jumps = [(block, size) for block, size in grown if size > _CMM_SLACK_BYTES]
-    if not jumps or _is_leak(grown):
-        return []
-    block, size = jumps[0]
-    text = f"another took {size / MIB:.1f} MiB of the NPU's memory in block {block + 1}"
-    return [Evidence("CONTENDED", "cmm_used_bytes", text, block, size, _CMM_SLACK_BYTES)]
+    if jumps and not _is_leak(grown):
+        block, size = jumps[0]
+        text = f"another took {size / MIB:.1f} MiB of the NPU's memory in block {block + 1}"
+        found.append(Evidence("CONTENDED", "cmm_used_bytes", text, block, size, _CMM_SLACK_BYTES))
+    foreign = [one for one in _growth(measurement, others=True) if one[1] > 0]
+    size = sum(grew for _, grew in foreign)
+    if size > _CMM_SLACK_BYTES:
+        block = foreign[0][0]
+        text = (
+            f"others took {size / MIB:.1f} MiB more of the NPU's memory, from block {block + 1} on"
+        )
+        found.append(Evidence("CONTENDED", "cmm_holders", text, block, size, _CMM_SLACK_BYTES))
+    return found
 
 
 def _load_rose(measurement: Measurement) -> list[Evidence]:
@@ -169,10 +180,20 @@ def leaked(measurement: Measurement) -> list[Evidence]:
     return found
 
 
-def _growth(measurement: Measurement) -> list[tuple[int, float]]:
-    """Give by how many bytes the memory in use grew in each block."""
-    told = seen(measurement, "cmm_used_bytes")
-    return [(now.block or 0, now.value - was.value) for was, now in pairwise(told)]
+def _growth(measurement: Measurement, *, others: bool = False) -> list[tuple[int, float]]:
+    """Give by how many bytes the model's memory grew in each block, or that of the others.
+
+    The model's is what names hold that took more from the start to the end of its first run. Where
+    no names are told all memory counts as its own.
+    """
+    before, first = holders(measurement.before), holders(measurement.after_first)
+    ours = {name for name, size in first.items() if size > before.get(name, 0)}
+    held = [holders(one) for one in measurement.readings]
+    if not ours or not all(held):
+        told = [] if others else seen(measurement, "cmm_used_bytes")
+        return [(now.block or 0, now.value - was.value) for was, now in pairwise(told)]
+    sizes = [sum(size for name, size in one.items() if (name in ours) != others) for one in held]
+    return [(place, now - was) for place, (was, now) in enumerate(pairwise(sizes))]
 
 
 def _is_leak(grown: list[tuple[int, float]]) -> bool:

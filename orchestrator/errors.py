@@ -6,8 +6,7 @@
     │   ├── ExportError
     │   ├── OptimizeError
     │   ├── CompileError
-    │   ├── PreflightError
-    │   └── ReportError
+    │   └── PreflightError
     ├── ToolchainError       exit 1   `pulsar2` could not be run at all
     │   └── ToolchainMissing exit 2   there is no such image, engine or program
     ├── BoardError           exit 1   one board; the others go on
@@ -75,10 +74,6 @@ class CompileError(StageError):
 
 class PreflightError(StageError):
     """`pulsar2 build` would refuse the model or its calibration, so it was not started."""
-
-
-class ReportError(StageError):
-    """A report could not be written or found."""
 
 
 class ToolchainError(OrchError):

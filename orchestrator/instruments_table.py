@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain import BoardOutcome, Contender, Contention, Json, ToolMeasurement
-from orchestrator.latency import latency_of
+from orchestrator.latency import latency_of, parts_of
 
 _EMPTY = "-"
 _MIB = 1024 * 1024
+_PARTS = "Where the time goes: medians in ms"
 _TOOL = "NPU (ax_run_model) beside Python end to end"
 _CONTENTION = "Contention: several processes at once on one NPU"
 _POWER = "Power"
@@ -30,6 +31,7 @@ class Table:
 def instrument_tables(outcomes: Sequence[BoardOutcome]) -> list[Table]:
     """Give a table for each of them that any board has."""
     tables = (
+        Table(_PARTS, PARTS_COLUMNS, tuple(_parts_rows(outcomes))),
         Table(_TOOL, TOOL_COLUMNS, tuple(_tool_rows(outcomes))),
         Table(_CONTENTION, CONTENTION_COLUMNS, tuple(_contention_rows(outcomes))),
         Table(_POWER, POWER_COLUMNS, tuple(_power_rows(outcomes))),
@@ -37,6 +39,15 @@ def instrument_tables(outcomes: Sequence[BoardOutcome]) -> list[Table]:
     return [table for table in tables if table.rows]
 
 
+#: In the order of an inference; `pre` and `post` are not in the latency.
+PARTS_COLUMNS = (
+    ("board", False),
+    ("pre", True),
+    ("copy in", True),
+    ("NPU", True),
+    ("copy out", True),
+    ("post", True),
+)
 TOOL_COLUMNS = (
     ("board", False),
     ("Python p50 ms", True),
@@ -97,6 +108,15 @@ def power_cells(outcome: BoardOutcome) -> tuple[str, str]:
         _EMPTY if power.mean_w is None else f"{power.mean_w:.2f}{mark}",
         _EMPTY if power.energy_mj is None else f"{power.energy_mj:.1f}{mark}",
     )
+
+
+def _parts_rows(outcomes: Sequence[BoardOutcome]) -> Iterator[tuple[str, ...]]:
+    for outcome in outcomes:
+        parts = parts_of(outcome.measurement)
+        invalid = outcome.judged is not None and outcome.judged.verdict == "INVALID"
+        if parts is not None and not invalid:
+            times = (parts.pre, parts.copy_in, parts.npu, parts.copy_out, parts.post)
+            yield _name(outcome), *(_EMPTY if one is None else f"{one:.3f}" for one in times)
 
 
 def _tool_rows(outcomes: Sequence[BoardOutcome]) -> Iterator[tuple[str, ...]]:

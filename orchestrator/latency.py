@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from orchestrator.domain import Measurement
 from orchestrator.sensors import number
@@ -61,6 +61,31 @@ def tool_figures(measurement: Measurement) -> ToolFigures | None:
     if mean is None:
         return None
     return ToolFigures(instrument, round(count or 0), mean, median)
+
+
+@dataclass(frozen=True, slots=True)
+class PartsMs:
+    """Medians of the parts of an inference, in ms; None: the runtime does not let one see it.
+
+    `copy_in`, `npu` and `copy_out` make up the latency; `pre` and `post` are the agent's own work
+    around it, and not in it. Medians do not add up exactly.
+    """
+
+    pre: float | None
+    copy_in: float | None
+    npu: float | None
+    copy_out: float | None
+    post: float | None
+
+
+def parts_of(measurement: Measurement | None) -> PartsMs | None:
+    """Give the medians of the parts; None where no part is told, or one cannot be."""
+    told = {} if measurement is None else measurement.parts_ns
+    names = [one.name for one in fields(PartsMs)]
+    times = [sorted(told.get(name, ())) for name in names]
+    if not any(times) or any(one and one[0] < 0 for one in times):
+        return None
+    return PartsMs(*(percentile(one, 50) / 1e6 if one else None for one in times))
 
 
 def latency_of(measurement: Measurement | None) -> Latency | None:

@@ -14,15 +14,41 @@ from numpy.typing import NDArray
 from orchestrator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
+    from onnx import ModelProto, ValueInfoProto
 
 #: Inference on this host uses all its cores, and says nothing but errors.
 _ORT_ERRORS_ONLY = 3
+#: What decides while it runs which nodes do.
+_BRANCHES = frozenset(("If", "Loop", "Scan", "SequenceMap"))
 
 
 def count_ops(model: ModelProto) -> dict[str, int]:
     """Count the nodes of a graph by operator, sorted by name."""
     return dict(sorted(Counter(node.op_type for node in model.graph.node).items()))
+
+
+def undecided(model: ModelProto) -> str:
+    """Tell what a graph decides only when it runs: its order, or a size; "" when it is nothing.
+
+    Sizes behind operators that are not plain ONNX are not known, and taken for fixed.
+    """
+    import onnx
+
+    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    fixed = {one.name for one in (*graph.value_info, *graph.output) if _is_fixed(one)}
+    plain = all(node.domain in {"", "ai.onnx"} for node in graph.node)
+    for node in graph.node:
+        if node.op_type in _BRANCHES:
+            return f"{node.op_type} {node.name} decides which nodes run"
+        open_ones = [name for name in node.output if name and name not in fixed]
+        if plain and open_ones:
+            return f"{node.op_type} {node.name} decides the size of {open_ones[0]}"
+    return ""
+
+
+def _is_fixed(value: ValueInfoProto) -> bool:
+    tensor = value.type.tensor_type
+    return tensor.HasField("shape") and all(axis.HasField("dim_value") for axis in tensor.shape.dim)
 
 
 def external_files(path: Path) -> list[Path]:

@@ -35,7 +35,7 @@ from orchestrator.fleet.comparing import OnHost, on_host
 from orchestrator.fleet.pictures import draw_contact_sheet, images_to_draw
 from orchestrator.fleet.quorum import quorums, with_quorums
 from orchestrator.fleet.rolling import Crew, Roll, Rolled, roll
-from orchestrator.fleet.visiting import Gear, Visit
+from orchestrator.fleet.visits import Gear, Visit
 from orchestrator.hashing import as_json
 from orchestrator.leases import owner_of
 from orchestrator.seams import Blobs

@@ -103,6 +103,8 @@ def _between_readings_s(measurement: Measurement) -> float:
 def _remark(failed: Sequence[Sample], calls: int, used: int) -> str:
     if failed:
         return f"power: {len(failed)} of {calls} calls failed: {failed[0].remark}"
+    if not calls:
+        return "power: no call ended meanwhile: does it hang? if not, raise run.min_duration"
     if not used:
         return f"power: none of {calls} calls was in the steady state: raise run.min_duration"
     return ""

@@ -26,7 +26,15 @@ from orchestrator.domain import (
 )
 from orchestrator.errors import ConfigError
 from orchestrator.pictures.palettes import colours_for, named_palette, rgb
-from orchestrator.recipe_file import CheckpointFile, ImagesFile, RecipeFile
+from orchestrator.recipe_file import (
+    CheckpointFile,
+    CompileFile,
+    ExportFile,
+    ImagesFile,
+    PreprocessFile,
+    RecipeFile,
+    RunFile,
+)
 from orchestrator.yaml_file import explain, read_yaml
 
 #: Where the recipes lie that come with orch.
@@ -70,55 +78,70 @@ def load_recipe(name: str) -> Recipe:
 
 
 def _recipe(path: Path, parsed: RecipeFile) -> Recipe:
-    export, build, head = parsed.export, parsed.compile, parsed.optimize.head
-    check, layers = parsed.check, parsed.optimize.layers
+    head, check, layers = parsed.optimize.head, parsed.check, parsed.optimize.layers
     classes, palette = _classes(parsed)
-    mean, std = parsed.preprocess.mean, parsed.preprocess.std
     return Recipe(
         name=path.stem,
         checkpoint=_checkpoint(path, parsed.checkpoint),
-        export=ExportSpec(
-            export.opset,
-            export.input.name,
-            export.output,
-            export.input.shape,
-            export.max_abs_diff,
-            export.min_agreement,
-        ),
-        preprocess=Preprocess(
-            (mean[0], mean[1], mean[2]),
-            (std[0], std[1], std[2]),
-            parsed.preprocess.colour,
-            parsed.preprocess.fit,
-            parsed.preprocess.crop_edge,
-            parsed.preprocess.resample,
-        ),
+        export=_export(parsed.export),
+        preprocess=_preprocess(parsed.preprocess),
         head=HeadSpec(_head_op(parsed), head.axis, head.keepdims, head.output),
-        compile=CompileSpec(
-            Target(build.target_hardware, build.npu_mode),
-            _images(path, build.calibration),
-            build.calibration_method,
-            None if build.precision_analysis == "off" else build.precision_analysis,
-            build.timeout,
-            build.pulsar2,
-        ),
+        compile=_compile(path, parsed.compile),
         check=CheckSpec(
             check.images, check.timeout, check.min_agreement, check.min_miou, check.min_cosine
         ),
         smoke=SmokeSpec(parsed.smoke.images, parsed.smoke.min_agreement),
-        run=RunSpec(
-            None if parsed.run.warmup == "auto" else parsed.run.warmup,
-            parsed.run.iterations,
-            parsed.run.timeout,
-            parsed.run.min_duration,
-            parsed.run.blocks,
-            tuple(parsed.run.instruments),
-        ),
+        run=_run(parsed.run),
         evaluation=_images(path, parsed.evaluation),
         gates=Gates(**parsed.gates.model_dump()),
         classes=classes,
         palette=palette,
         layers=layers if isinstance(layers, int) else tuple(layers),
+    )
+
+
+def _export(given: ExportFile) -> ExportSpec:
+    return ExportSpec(
+        given.opset,
+        given.input.name,
+        given.output,
+        given.input.shape,
+        given.max_abs_diff,
+        given.min_agreement,
+    )
+
+
+def _preprocess(given: PreprocessFile) -> Preprocess:
+    mean, std = given.mean, given.std
+    return Preprocess(
+        (mean[0], mean[1], mean[2]),
+        (std[0], std[1], std[2]),
+        given.colour,
+        given.fit,
+        given.crop_edge,
+        given.resample,
+    )
+
+
+def _compile(path: Path, given: CompileFile) -> CompileSpec:
+    return CompileSpec(
+        Target(given.target_hardware, given.npu_mode),
+        _images(path, given.calibration),
+        given.calibration_method,
+        None if given.precision_analysis == "off" else given.precision_analysis,
+        given.timeout,
+        given.pulsar2,
+    )
+
+
+def _run(given: RunFile) -> RunSpec:
+    return RunSpec(
+        None if given.warmup == "auto" else given.warmup,
+        given.iterations,
+        given.timeout,
+        given.min_duration,
+        given.blocks,
+        tuple(given.instruments),
     )
 
 

@@ -25,8 +25,6 @@ _OUTPUTS: dict[Task, str] = {
     "depth-estimation": "depth",
     "image-feature-extraction": "features",
 }
-#: Architectures with an operator that opset 11 has not.
-_OPSETS = {"dinov3_vit": 13}
 #: More than a recipe may list; a classifier does without.
 _MOST_CLASSES = 1000
 
@@ -83,7 +81,7 @@ def draft(wish: Wish, config: Mapping[str, Json], processor: Mapping[str, Json])
         "# preprocessor_config.json. What each key means: docs/reference/recipe.md",
         *_checkpoint(wish, task),
         *_classes(task, config, notes),
-        *_export(task, config, seen),
+        *_export(task, seen),
         *_preprocess(seen.how, seen.notes),
         *_rest(wish, task),
     ]
@@ -156,11 +154,10 @@ def class_names(config: Mapping[str, Json]) -> list[str]:
     ]
 
 
-def _export(task: Task, config: Mapping[str, Json], seen: Seen) -> list[str]:
-    opset = _OPSETS.get(str(config.get("model_type")), 11)
+def _export(task: Task, seen: Seen) -> list[str]:
     return [
         "export:",
-        f"  opset: {opset}",
+        "  opset: 11",
         f"  input: {{name: input, shape: [1, 3, {seen.height}, {seen.width}]}}",
         f"  output: {_OUTPUTS[task]}",
     ]

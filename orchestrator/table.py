@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.conditions import scripted
+from orchestrator.conditions import scripted, told_of_simulated
 from orchestrator.domain import BoardOutcome, Gates, Json, RunRecord
 from orchestrator.gates import broken_gates
 from orchestrator.instruments_table import power_cells, tool_cell
-from orchestrator.latency import latency_of, tool_figures
+from orchestrator.latency import latency_of, parts_of, tool_figures
 
+#: The part of p50 that the NPU takes, of runtimes that let one see it: the whole call has columns
+#: of its own.
+NPU_COLUMN = "NPU ms"
 #: What the vendor's tool says, of boards without Python: never in one column with our own figures.
 TOOL_COLUMN = "ax_run_model ms"
 #: Of boards with a power hook: what they draw, and the energy of an inference.
 POWER_COLUMNS = ("W", "mJ")
 #: Left out for people where no board has anything in them.
-_OPTIONAL = (TOOL_COLUMN, *POWER_COLUMNS)
+_OPTIONAL = (NPU_COLUMN, TOOL_COLUMN, *POWER_COLUMNS)
 #: How far the true median is from p50 at most, with 95 % confidence.
 WITHIN = "± ms"
 #: Header and whether the column holds numbers.
@@ -30,6 +33,7 @@ COLUMNS = (
     ("first ms", True),
     ("p50 ms", True),
     (WITHIN, True),
+    (NPU_COLUMN, True),
     ("p90 ms", True),
     ("p99 ms", True),
     ("max ms", True),
@@ -78,16 +82,17 @@ def table_row(run: RunRecord, outcome: BoardOutcome) -> tuple[str, ...]:
     figures = None if measured is None else tool_figures(measured)
     if figures is not None:
         what = f"{figures.mean_ms:.3f} mean" if figures.p50_ms is None else f"{figures.p50_ms:.3f}"
-        return (*known, *[EMPTY] * 7, str(figures.n), EMPTY, what, *power, *accuracy, *verdict)
-    latency = None if _is_invalid(outcome) else latency_of(measured)
+        return (*known, *[EMPTY] * 8, str(figures.n), EMPTY, what, *power, *accuracy, *verdict)
+    latency, parts = None if _is_invalid(outcome) else latency_of(measured), parts_of(measured)
     if measured is None or latency is None:
-        return (*known, *[EMPTY] * 10, *power, *accuracy, *verdict)
+        return (*known, *[EMPTY] * 11, *power, *accuracy, *verdict)
     return (
         *known,
         _ms(measured.load_ns, 1),
         _ms(measured.first_ns, 2),
         f"{latency.p50_ms:.3f}",
         EMPTY if latency.p50_within_ms is None else f"{latency.p50_within_ms:.3f}",
+        _decimals(parts.npu if parts else None, 3),
         f"{latency.p90_ms:.3f}",
         EMPTY if latency.p99_ms is None else f"{latency.p99_ms:.3f}",
         f"{latency.max_ms:.3f}",
@@ -188,8 +193,8 @@ def summarise_run(outcomes: Sequence[BoardOutcome], gates: Gates) -> Summary:
     sent = sum(outcome.delivery.uploaded_bytes for outcome in outcomes if outcome.delivery)
     if any(outcome.delivery for outcome in outcomes):
         sentence += f", {sent:,} bytes uploaded"
-    if any(outcome.simulated for outcome in outcomes):
-        sentence += "; simulated boards: times are of this machine's CPU, not of an NPU"
+    if told := told_of_simulated(outcomes):
+        sentence += f"; simulated boards: {told}"
     broken = tuple(text for outcome in outcomes for text in broken_gates(outcome, gates))
     return Summary(sentence, failed, broken)
 

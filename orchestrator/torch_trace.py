@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
+#: What a part gives that depends on nothing but the input's shape.
+_Fixed: TypeAlias = "Tensor | tuple[Tensor, ...]"
 #: What a recipe's `export.opset` may be at most.
 LAST_OPSET = 17
 #: The method by which transformers' models bend their position embeddings to the input's size. Of
 #: what it is given it reads nothing but the shape.
 _BEND = "interpolate_pos_encoding"
+#: Parts that make rotations for the positions of patches. They are handed the image, for its size.
+_ROTATIONS = re.compile(r"Ro(pe|tary)\w*Embedding")
 
 
 def run_torch(
@@ -47,7 +51,7 @@ def trace(module: Module, spec: ExportSpec, path: Path) -> None:
 
     sample = torch.zeros(spec.shape, dtype=torch.float32)
     failed = f"torch cannot export it at {_size(spec.shape)}, opset {spec.opset}"
-    with _explained(failed), warnings.catch_warnings(), torch.no_grad():
+    with _explained(failed), warnings.catch_warnings(), _unlogged(), torch.no_grad():
         warnings.simplefilter("ignore")  # the tracer warns of every shape that becomes static
         _bake(module, sample)
         torch.onnx.export(
@@ -66,12 +70,12 @@ def _bake(module: Module, sample: Tensor) -> None:
 
     Traced, they would be a hundred nodes a layer that look up and resize constants; and a bicubic
     Resize of onnxruntime differs from torch's. What is baked: what a part gives that is handed no
-    tensor, and what `_BEND` gives.
+    tensor, what `_BEND` gives, and what `_ROTATIONS` give, by operators that opset 11 has not.
     """
     import torch
 
-    given: dict[Module, list[Tensor]] = {}
-    bent: dict[Module, list[Tensor]] = {}
+    given: dict[Module, list[_Fixed]] = {}
+    bent: dict[Module, list[_Fixed]] = {}
     hooks = [
         part.register_forward_hook(_listener(given), with_kwargs=True) for part in module.modules()
     ]
@@ -91,8 +95,8 @@ def _bake(module: Module, sample: Tensor) -> None:
     for found, method in ((given, "forward"), (bent, _BEND)):
         for part, values in found.items():
             # One that is asked twice may give two things.
-            if values and all(value.equal(values[0]) for value in values):
-                setattr(part, method, _always(values[0].detach()))
+            if values and all(_same(value, values[0]) for value in values):
+                setattr(part, method, _always(_detached(values[0])))
 
 
 def _pool_by_product(pool: Module, args: tuple[Tensor], output: Tensor) -> None:
@@ -124,19 +128,21 @@ def _means(before: int, after: int) -> Tensor:
 
 
 def _listener(
-    found: dict[Module, list[Tensor]],
+    found: dict[Module, list[_Fixed]],
 ) -> Callable[[Module, tuple[object, ...], dict[str, object], object], None]:
-    """Note what parts give that are handed no tensor."""
+    """Note what parts give that are handed no tensor, or nothing of it but its shape."""
     import torch
 
     def listen(
         part: Module, args: tuple[object, ...], kwargs: dict[str, object], output: object
     ) -> None:
         handed = [*args, *kwargs.values()]
-        if isinstance(output, torch.Tensor) and not any(
+        fixed = _ROTATIONS.search(type(part).__name__) or not any(
             isinstance(one, torch.Tensor | list | tuple | dict) and not _plain(one)
             for one in handed
-        ):
+        )
+        several = output if isinstance(output, tuple) else (output,)
+        if fixed and all(isinstance(one, torch.Tensor) for one in several):
             found.setdefault(part, []).append(output)
 
     return listen
@@ -147,20 +153,43 @@ def _plain(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(one, int) for one in value)
 
 
-def _recorder(method: Callable[..., Tensor], kept: list[Tensor]) -> Callable[..., Tensor]:
-    def record(*args: object, **kwargs: object) -> Tensor:
+def _recorder(method: Callable[..., _Fixed], kept: list[_Fixed]) -> Callable[..., _Fixed]:
+    def record(*args: object, **kwargs: object) -> _Fixed:
         kept.append(method(*args, **kwargs))
         return kept[-1]
 
     return record
 
 
-def _always(value: Tensor) -> Callable[..., Tensor]:
+def _same(value: _Fixed, other: _Fixed) -> bool:
+    several = [one if isinstance(one, tuple) else (one,) for one in (value, other)]
+    return all(a.equal(b) for a, b in zip(*several, strict=True))
+
+
+def _detached(value: _Fixed) -> _Fixed:
+    return tuple(one.detach() for one in value) if isinstance(value, tuple) else value.detach()
+
+
+def _always(value: _Fixed) -> Callable[..., _Fixed]:
     return lambda *_, **__: value
 
 
 def _size(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep torch from printing the whole graph on an error: stdout is for the command's result."""
+    from torch import _C
+
+    # The exporter turns the log on again whatever the switch for it says (torch 2.13).
+    log = _C._jit_onnx_log  # noqa: SLF001 - there is no public way
+    _C._jit_onnx_log = lambda *_: None  # noqa: SLF001 - as above
+    try:
+        yield
+    finally:
+        _C._jit_onnx_log = log  # noqa: SLF001 - as above
 
 
 @contextmanager

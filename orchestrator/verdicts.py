@@ -19,6 +19,8 @@ MAX_BLOCK_SPREAD = 0.10
 MAX_TAIL = 0.25
 #: Fewer samples have no tenth.
 _FEWEST_FOR_TAIL = 20
+#: Fewer samples make one block, and there is nothing to compare it with.
+_FEWEST_TO_COMPARE = 10
 
 
 def judge(measurement: Measurement, asked: RunSpec | None = None) -> Judged:
@@ -90,6 +92,10 @@ def _noisy(measurement: Measurement) -> list[Evidence]:
     """Say where the steady state was not steady."""
     found: list[Evidence] = []
     parts = blocks(measurement)
+    n = len(measurement.samples_ns)
+    if n < _FEWEST_TO_COMPARE:
+        unseen = f"too few to tell whether it was steady, {n} of {_FEWEST_TO_COMPARE} samples"
+        found.append(Evidence("VALID", "samples", unseen, value=n))
     low = min(parts, key=lambda one: one.p50_ns)
     high = max(parts, key=lambda one: one.p50_ns)
     spread = (high.p50_ns - low.p50_ns) / low.p50_ns

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.fleet.rolling import Crew
     from orchestrator.parallel import Engine
     from orchestrator.seams import Progress, Toolchain
+    from orchestrator.transfer.encoding import Encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,14 @@ def make_connect(place: Workplace, secret_of: Callable[[str], str] | None = None
     return FabricConnect(known_hosts, secrets, place.inventory.site_limits)
 
 
+def make_encoder(place: Workplace) -> Encoder:
+    """Give what packs blobs for boards."""
+    from orchestrator.transfer.encoding import Encoder
+    from orchestrator.transfer.payloads import Payloads
+
+    return Encoder(place.blobs(), Payloads(place.home / "payloads"))
+
+
 def make_crew(
     place: Workplace,
     ledger: SqlLedger,
@@ -166,13 +175,11 @@ def make_crew(
     """Give what working on boards needs."""
     from orchestrator.boards.remembering import open_notes
     from orchestrator.fleet.rolling import Crew
-    from orchestrator.transfer.encoding import Encoder
-    from orchestrator.transfer.payloads import Payloads
 
     return Crew(
         connect=make_connect(place, secret_of),
         engine=make_engine(engine_url),
-        encoder=Encoder(place.blobs(), Payloads(place.home / "payloads")),
+        encoder=make_encoder(place),
         ledger=ledger,
         notes=open_notes(ledger),
         progress=progress,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.contending import contend_of
-from orchestrator.cli.options import Job, open_job
+from orchestrator.cli.options import Job, open_fleet_job
 from orchestrator.cli.runs import new_run
 from orchestrator.domain import Again, Contend, Json
 from orchestrator.errors import ConfigError
@@ -36,9 +36,15 @@ class Asked:
 
     def job(self, inventory: Path | None) -> Job:
         """Check it against recipe and inventory. Raises ConfigError."""
-        job = open_job(inventory, self.fleet, self.recipe, self.toolchain, self.overrides)
-        fleet = job.place.inventory.chosen(job.fleet, self.limit, self.exclude)
-        return replace(job, fleet=fleet)
+        return open_fleet_job(
+            inventory,
+            self.fleet,
+            self.recipe,
+            self.toolchain,
+            self.overrides,
+            self.limit,
+            self.exclude,
+        )
 
     def new_run(self, command: str, job: Job) -> RunRecord:
         """Name a run that starts now."""

@@ -33,9 +33,12 @@ _CHECKED = (
     ("chip", "chip_type"),
     ("SDK", "sdk_version"),
     ("Python", "python"),
+    ("axengine", "axengine_build"),
     ("VNPU", "vnpu"),
     ("°C", "temperature_c"),
 )
+#: How much of the hash of an axengine is shown that is no known release.
+_HASH_DIGITS = 12
 
 
 @app.command()
@@ -95,5 +98,8 @@ def facts(
 
 
 def _cell(one: Answer[Probe], key: str) -> str:
-    value = one.value.facts.get(key) if one.value else None
+    facts = one.value.facts if one.value else {}
+    value = facts.get(key)
+    if key == "axengine_build" and value is None and facts.get("axengine_sha256"):
+        return f"unknown ({str(facts['axengine_sha256'])[:_HASH_DIGITS]})"
     return "-" if value is None else str(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +18,7 @@ from orchestrator.cli.options import (
     LimitOption,
     RecipeOption,
     ToolchainOption,
-    open_job,
+    open_fleet_job,
 )
 from orchestrator.overrides import Overrides
 
@@ -52,8 +51,7 @@ def check_colour(
     from orchestrator.examining import look_at_colours
 
     over = Overrides(checkpoint, calibration, images)
-    job = open_job(inventory, fleet or "sim", recipe, toolchain, over)
-    job = replace(job, fleet=job.place.inventory.chosen(job.fleet, limit, exclude))
+    job = open_fleet_job(inventory, fleet or "sim", recipe, toolchain, over, limit, exclude)
 
     def judge(test: ColourTest, board: str, outputs: Sequence[Tensors]) -> Colours:
         return test.judge(board, outputs)

@@ -28,6 +28,7 @@ from orchestrator.cli.options import (
     ImagesOption,
     InventoryOption,
     IterationsOption,
+    Job,
     JsonOption,
     LimitOption,
     NoMeasureOption,
@@ -74,9 +75,8 @@ def deploy(
         _refuse_beside_resume(context)
         _resume(resume, inventory, engine, pause=pause, json=json)
         return
-    overrides = Overrides(checkpoint, calibration, images, iterations)
     asked = replace(
-        ask(fleet, recipe, toolchain, overrides),
+        ask(fleet, recipe, toolchain, Overrides(checkpoint, calibration, images, iterations)),
         limit=limit,
         exclude=exclude,
         ignore_learned=ignore_learned,
@@ -85,11 +85,9 @@ def deploy(
     )
     job = asked.job(inventory)
     if dry_run:
-        from orchestrator.cli.plan import print_plan
-
-        print_plan(job, json=json, ask_boards=True, ignore_learned=ignore_learned)
-        return
-    work_on_fleet(job, asked.new_run("deploy", job), engine, pause=pause, json=json)
+        _plan(job, json=json, ignore_learned=ignore_learned)
+    else:
+        work_on_fleet(job, asked.new_run("deploy", job), engine, pause=pause, json=json)
 
 
 def run(
@@ -112,9 +110,8 @@ def run(
     json: JsonOption = False,
 ) -> None:
     """Measure what is deployed; copy and switch nothing on the boards."""
-    overrides = Overrides(checkpoint, calibration, images, iterations)
     asked = replace(
-        ask(fleet, recipe, toolchain, overrides),
+        ask(fleet, recipe, toolchain, Overrides(checkpoint, calibration, images, iterations)),
         limit=limit,
         exclude=exclude,
         again=repeat(until_valid, cool_to),
@@ -122,6 +119,12 @@ def run(
     )
     job = asked.job(inventory)
     work_on_fleet(job, asked.new_run("run", job), engine, json=json)
+
+
+def _plan(job: Job, *, json: bool, ignore_learned: bool) -> None:
+    from orchestrator.cli.plan import print_plan
+
+    print_plan(job, json=json, ask_boards=True, ignore_learned=ignore_learned)
 
 
 def _refuse_beside_resume(context: typer.Context) -> None:

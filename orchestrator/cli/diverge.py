@@ -20,8 +20,7 @@ from orchestrator.cli.options import (
     LimitOption,
     RecipeOption,
     ToolchainOption,
-    open_job,
-    select_boards,
+    open_fleet_job,
 )
 from orchestrator.overrides import Overrides
 
@@ -70,9 +69,8 @@ def diverge(
     from orchestrator.examining import layers_of, look_at_layers
 
     over = Overrides(checkpoint, calibration, images)
-    job = open_job(inventory, fleet, recipe, toolchain, over)
-    wanted = layers_of(job.recipe, _wanted(layers, job.recipe))
-    job = replace(job, recipe=wanted, fleet=select_boards(job.place, fleet, limit, exclude))
+    job = open_fleet_job(inventory, fleet, recipe, toolchain, over, limit, exclude)
+    job = replace(job, recipe=layers_of(job.recipe, _wanted(layers, job.recipe)))
 
     def judge(looked: Layers, _: str, outputs: Sequence[Tensors]) -> Differences:
         return looked.compare(outputs)

@@ -13,7 +13,7 @@ from orchestrator.cli.runs import ended, new_run, recorded
 if TYPE_CHECKING:
     from orchestrator.actions import Workshop
     from orchestrator.agent import Agent
-    from orchestrator.domain import Recipe, Release
+    from orchestrator.domain import Recipe, Release, RunRecord
     from orchestrator.fleet.errands import Answer
     from orchestrator.simulating import Tensors
 
@@ -55,9 +55,7 @@ def examine(
     """
     from orchestrator.cli.console import progress
     from orchestrator.fleet.errands import run_errands
-    from orchestrator.fleet.staging import Staged, outputs_on_board
-    from orchestrator.leases import owner_of
-    from orchestrator.wiring import make_crew, make_workshop
+    from orchestrator.wiring import make_workshop
 
     run = new_run(command, job.fleet.name, job.recipe.name)
     with (
@@ -65,23 +63,36 @@ def examine(
         progress() as shown,
         recorded(ledger, run) as ending,
     ):
-        looked = look(
-            job.recipe, make_workshop(job.place, ledger, job.toolchain, shown), run.run_id
-        )
+        shop = make_workshop(job.place, ledger, job.toolchain, shown)
+        looked = look(job.recipe, shop, run.run_id)
         answers: list[Answer[Found]] = []
         if boards:
-            encoder = make_crew(job.place, ledger, None, shown).encoder
-            owner, name = owner_of(run.run_id), f"{run.run_id}-{command}"
-            staged = Staged(looked.recipe, looked.release, owner, name)
-
-            def errand(agent: Agent) -> Found:
-                outputs = outputs_on_board(agent, staged, encoder)
-                return judge(looked, agent.board.name, outputs)
-
             with couriers(job.place, job.fleet, shown) as (courier, chosen):
+                errand = _errand(job, run, looked, judge)
                 answers = run_errands(chosen, job.fleet.caps, courier, errand, in_words)
         ending.run = ended(run, 1 if any(one.value is None for one in answers) else 0)
     return looked, answers
+
+
+def _errand(
+    job: Job,
+    run: RunRecord,
+    looked: Looked,
+    judge: Callable[[Looked, str, Sequence[Tensors]], Found],
+) -> Callable[[Agent], Found]:
+    """Give what is done on a board: bring the release beside the current one, run it, judge."""
+    from orchestrator.fleet.staging import Staged, outputs_on_board
+    from orchestrator.leases import owner_of
+    from orchestrator.wiring import make_encoder
+
+    name = f"{run.run_id}-{run.command}"
+    staged = Staged(looked.recipe, looked.release, owner_of(run.run_id), name)
+    encoder = make_encoder(job.place)
+
+    def errand(agent: Agent) -> Found:
+        return judge(looked, agent.board.name, outputs_on_board(agent, staged, encoder))
+
+    return errand
 
 
 def end(answers: Sequence[Answer[Found]], *, bad: bool) -> None:

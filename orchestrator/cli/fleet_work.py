@@ -15,8 +15,9 @@ from orchestrator.cli.runs import continued, dead_runs, recorded
 
 if TYPE_CHECKING:
     from orchestrator.backends.sql_ledger import SqlLedger
+    from orchestrator.building import Built
     from orchestrator.domain import RunRecord
-    from orchestrator.pipeline import Finished
+    from orchestrator.pipeline import Finished, Order
     from orchestrator.seams import Progress
 
 
@@ -57,7 +58,7 @@ def _finish(
     from orchestrator.building import build as build_recipe
     from orchestrator.cli.secrets import ask_for_secrets
     from orchestrator.evaluation import check_masks
-    from orchestrator.pipeline import Order, deploy_fleet
+    from orchestrator.pipeline import deploy_fleet
     from orchestrator.simulation import simulated
     from orchestrator.wiring import make_crew, make_workshop
 
@@ -71,20 +72,25 @@ def _finish(
         built = build_recipe(job.recipe, shop, run.run_id)
         done = continued(ledger, run, built.release.release_id)
         with simulated(place.simulation, job.fleet.boards, shown) as boards:
-            order = Order(
-                job.recipe,
-                built,
-                replace(job.fleet, boards=boards),
-                only_measure=run.command == "run",
-                pause=pause,
-                measure=not asked.no_measure,
-                ignore_learned=asked.ignore_learned,
-                again=asked.again,
-                contend=contend,
-                done=done,
-                dead=dead,
-                relays=tuple(one for one in place.inventory.boards.values() if one.relay),
-            )
+            order = _order(replace(job, fleet=replace(job.fleet, boards=boards)), run, built)
+            order = replace(order, contend=contend, done=done, dead=dead, pause=pause)
             finished = deploy_fleet(order, crew, run)
         ending.run = finished.run
     return finished
+
+
+def _order(job: Job, run: RunRecord, built: Built) -> Order:
+    """Give what the run was asked for, as it stands in the ledger."""
+    from orchestrator.pipeline import Order
+
+    asked = asked_of(run)
+    return Order(
+        job.recipe,
+        built,
+        job.fleet,
+        only_measure=run.command == "run",
+        measure=not asked.no_measure,
+        ignore_learned=asked.ignore_learned,
+        again=asked.again,
+        relays=tuple(one for one in job.place.inventory.boards.values() if one.relay),
+    )

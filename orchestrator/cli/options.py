@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -133,6 +133,20 @@ def open_job(
     recipe = with_overrides(load_recipe(named), overrides)
     toolchain = place.inventory.toolchain(toolchain_name or fleet.toolchain)
     return Job(place, fleet, recipe, toolchain)
+
+
+def open_fleet_job(
+    inventory: Path | None,
+    fleet: str,
+    recipe: str | None,
+    toolchain: str | None,
+    overrides: Overrides,
+    limit: str | None,
+    exclude: str | None,
+) -> Job:
+    """Give a job as `open_job` does, with the boards that are to be used. Raises ConfigError."""
+    job = open_job(inventory, fleet, recipe, toolchain, overrides)
+    return replace(job, fleet=job.place.inventory.chosen(job.fleet, limit, exclude))
 
 
 def select_boards(place: Workplace, fleet: str, limit: str | None, exclude: str | None) -> Fleet:

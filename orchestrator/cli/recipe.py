@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from orchestrator.cli.options import JsonOption
+from orchestrator.cli.options import CalibrationOption, ImagesOption, JsonOption
 
 if TYPE_CHECKING:
     from orchestrator.domain import Json
@@ -43,12 +43,8 @@ def new(
         str | None,
         typer.Option("--size", metavar="HxW", help="The input's size; default: its processor's."),
     ] = None,
-    calibration: Annotated[
-        Path | None, typer.Option("--calibration", help="Folder of images for quantization.")
-    ] = None,
-    images: Annotated[
-        Path | None, typer.Option("--images", help="Folder of images to judge the boards by.")
-    ] = None,
+    calibration: CalibrationOption = None,
+    images: ImagesOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write a recipe that builds a checkpoint, from the files that lie beside its weights."""
@@ -63,8 +59,8 @@ def new(
         files.revision,
         task,
         _size(size),
-        None if calibration is None else str(calibration.resolve()),
-        None if images is None else str(images.resolve()),
+        _whole(calibration),
+        _whole(images),
     )
     made = draft(wish, files.config, files.processor)
     _write(path, made)
@@ -92,6 +88,11 @@ def _size(text: str | None) -> tuple[int, int] | None:
     if found is None or "0" in {found[1].lstrip("0") or "0", found[2].lstrip("0") or "0"}:
         raise ConfigError(f"--size {text}: is no size", "height first: --size 512x1024")
     return int(found[1]), int(found[2])
+
+
+def _whole(folder: Path | None) -> str | None:
+    """Give a folder's whole path: the recipe may lie elsewhere."""
+    return None if folder is None else str(folder.resolve())
 
 
 def _write(path: Path, made: Draft) -> None:

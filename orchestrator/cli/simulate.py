@@ -21,6 +21,15 @@ TraceOption = Annotated[
         help="Let a board, or all, go through a scripted day: clean, thermal, tenant, …",
     ),
 ]
+SeedOption = Annotated[
+    int, typer.Option(help="Seed of the first board's trace; every board has one more.")
+]
+BaseOption = Annotated[
+    float, typer.Option(help="Scripted latency of a good board, in milliseconds.")
+]
+TimesOption = Annotated[
+    int, typer.Option(min=0, help="How many runs of a board go through its trace; 0: all.")
+]
 
 
 @app.command()
@@ -28,15 +37,9 @@ def up(
     fleet: FleetOption = "sim",
     inventory: InventoryOption = None,
     trace: TraceOption = None,
-    seed: Annotated[
-        int, typer.Option(help="Seed of the first board's trace; every board has one more.")
-    ] = 0,
-    base_ms: Annotated[
-        float, typer.Option(help="Scripted latency of a good board, in milliseconds.")
-    ] = 20.0,
-    times: Annotated[
-        int, typer.Option(min=0, help="How many runs of a board go through its trace; 0: all.")
-    ] = 0,
+    seed: SeedOption = 0,
+    base_ms: BaseOption = 20.0,
+    times: TimesOption = 0,
 ) -> None:
     """Start the simulated boards of a fleet and leave them running.
 

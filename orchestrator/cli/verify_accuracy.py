@@ -20,7 +20,7 @@ from orchestrator.cli.options import (
     RecipeOption,
     ToolchainOption,
     couriers,
-    open_job,
+    open_fleet_job,
     open_ledger,
 )
 from orchestrator.cli.runs import new_run, recorded
@@ -69,10 +69,9 @@ def verify_accuracy(
 ) -> None:
     """Judge the deployed release on an evaluation set; time and switch nothing."""
     overrides = Overrides(checkpoint, images=images, masks=masks)
-    job = open_job(inventory, fleet, recipe, toolchain, overrides)
-    chosen = job.place.inventory.chosen(job.fleet, limit, exclude)
+    job = open_fleet_job(inventory, fleet, recipe, toolchain, overrides, limit, exclude)
     asked = _asked(job.recipe, size or (_ALL if images is not None else None), check_images)
-    _verify(replace(job, fleet=chosen, recipe=asked), json=json)
+    _verify(replace(job, recipe=asked), json=json)
 
 
 def _asked(recipe: Recipe, size: int | None, check_images: int | None) -> Recipe:
@@ -120,9 +119,7 @@ def _examine(
         outcome_of,
     )
     from orchestrator.leases import owner_of
-    from orchestrator.transfer.encoding import Encoder
-    from orchestrator.transfer.payloads import Payloads
-    from orchestrator.wiring import make_workshop
+    from orchestrator.wiring import make_encoder, make_workshop
 
     shop = make_workshop(job.place, ledger, job.toolchain, shown)
     built = build(job.recipe, shop, run.run_id)
@@ -135,7 +132,7 @@ def _examine(
         owner_of(run.run_id),
         job.fleet.board_deadline_s,
     )
-    encoder = Encoder(shop.blobs, Payloads(job.place.home / "payloads"))
+    encoder = make_encoder(job.place)
     with couriers(job.place, job.fleet, shown) as (courier, boards):
         errand = partial(examine, asked=asked, encoder=encoder)
         answers = run_errands(boards, job.fleet.caps, courier, errand, in_words)

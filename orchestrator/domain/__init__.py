@@ -3,27 +3,8 @@
 The words are those of the glossary (docs/reference/glossary.md).
 """
 
-from orchestrator.domain.asked import (
-    Again,
-    Board,
-    Caps,
-    Checkpoint,
-    CheckSpec,
-    CompileSpec,
-    ExportSpec,
-    Fleet,
-    Gates,
-    HeadSpec,
-    ImageSource,
-    Preprocess,
-    Recipe,
-    Rollout,
-    RunSpec,
-    SmokeSpec,
-    Task,
-    ToolchainSpec,
-)
 from orchestrator.domain.basic import Artifact, Json, Rgb, Target, TensorSpec
+from orchestrator.domain.boards import Board, Caps, Fleet, Rollout, ToolchainSpec
 from orchestrator.domain.compared import Agreement, OutputDifference
 from orchestrator.domain.fleet_state import (
     CompatibilityFact,
@@ -54,6 +35,21 @@ from orchestrator.domain.instruments import (
 )
 from orchestrator.domain.kept import KeptAction, KeptRelease, StoredBlob
 from orchestrator.domain.measured import Attempt, Evidence, Judged, Measurement, Verdict
+from orchestrator.domain.recipes import (
+    Again,
+    Checkpoint,
+    CheckSpec,
+    CompileSpec,
+    ExportSpec,
+    Gates,
+    HeadSpec,
+    ImageSource,
+    Preprocess,
+    Recipe,
+    RunSpec,
+    SmokeSpec,
+    Task,
+)
 from orchestrator.domain.toolchains import (
     DOCUMENTED,
     LEVELS,

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from orchestrator.agent import Agent
-from orchestrator.domain import BoardOutcome, Contend, Recipe, Release
+from orchestrator.domain import BoardOutcome, Contend, Contention, Json, Recipe, Release
 from orchestrator.shell.agent import ShellAgent
 from orchestrator.stages.instruments import contend, second_opinion
 
 
 def beside(
-    agent: Agent, recipe: Recipe, release: Release, spec: Contend | None, run_id: str
+    agent: Agent,
+    recipe: Recipe,
+    release: Release,
+    spec: Contend | None,
+    run_id: str,
+    *,
+    trace: Json = None,
 ) -> dict[str, object]:
     """Give the fields of the outcome that come of it: `tool`, `contention`.
 
-    A board without Python has been measured by `ax_run_model` already.
+    A board without Python has been measured by `ax_run_model` already. `trace` is what a simulated
+    board goes through; None: its times are real.
     """
     found: dict[str, object] = {}
     if "ax_run_model" in recipe.run.instruments and not isinstance(agent, ShellAgent):
         found["tool"] = second_opinion(agent, recipe, release, run_id)
-    if spec is not None:
+    if spec is not None and trace is None:
         found["contention"] = contend(agent, recipe, release, spec, run_id)
+    elif spec is not None:
+        found["contention"] = _never_together(agent.board.name, spec, trace)
     return found
+
+
+def _never_together(board: str, spec: Contend, trace: Json) -> Contention:
+    """Refuse: each process lives a trace in a time of its own, so no two of them ever meet."""
+    return Contention(
+        "ax_run_model" if spec.affinities else "axengine",
+        error_code="REFUSED",
+        error=f"{board}: its times are scripted ({trace}), and each process has its own: "
+        f"contention takes boards without a trace",
+    )
 
 
 def failed_beside(outcome: BoardOutcome) -> bool:

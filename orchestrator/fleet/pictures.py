@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from orchestrator.domain import BoardOutcome, Recipe
-from orchestrator.fleet.visiting import Visit, Visited
+from orchestrator.fleet.visits import Visit, Visited
 from orchestrator.images import NamedImage
 from orchestrator.pictures.contact import (
     MOST_IMAGES,

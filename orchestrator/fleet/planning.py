@@ -18,7 +18,7 @@ from orchestrator.domain import Board, Fleet
 from orchestrator.errors import BoardError
 from orchestrator.fleet.errands import Answer, Courier, run_errands
 from orchestrator.fleet.rollout import waves
-from orchestrator.fleet.visiting import Visit
+from orchestrator.fleet.visits import Visit
 from orchestrator.leases import look
 from orchestrator.stages.deploy import missing_blobs, needs_switch, plan, wanted
 from orchestrator.transfer.encoding import Encoder

@@ -15,7 +15,8 @@ from orchestrator.fleet.errands import at_once, groups
 from orchestrator.fleet.pictures import draw
 from orchestrator.fleet.retries import Retries
 from orchestrator.fleet.rollout import reason_to_stop, waves
-from orchestrator.fleet.visiting import Gear, Visit, Visited, visit_board
+from orchestrator.fleet.visiting import visit_board
+from orchestrator.fleet.visits import Gear, Visit, Visited
 from orchestrator.images import NamedImage
 from orchestrator.parallel import AtOnce, Engine, Failed, Ok
 from orchestrator.seams import Connect, Ledger, Progress

@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from orchestrator.agent import Agent
-from orchestrator.agents import Programs, with_agent
+from orchestrator.agents import with_agent
 from orchestrator.boards.check import Known, check_board, refuse
 from orchestrator.boards.compatibility import Finding
-from orchestrator.boards.identity import UidRegistry, changed
-from orchestrator.boards.need import Need
+from orchestrator.boards.identity import changed
+from orchestrator.conditions import scripted
 from orchestrator.domain import (
-    Again,
     Board,
     BoardOutcome,
-    CompatibilityFact,
-    Contend,
     Delivery,
-    Recipe,
     Release,
-    Rollout,
 )
 from orchestrator.errors import AgentError, BoardError, DeadlineError, Leased, OrchError
 from orchestrator.fleet.beside import beside, remarks_beside
 from orchestrator.fleet.releasing import collect
 from orchestrator.fleet.rollout import against_baseline
+from orchestrator.fleet.visits import Gear, Visit, Visited
 from orchestrator.leases import leased
 from orchestrator.replies import Probe
-from orchestrator.seams import Connect
 from orchestrator.stages.deploy import (
     Means,
     deploy,
@@ -42,84 +37,11 @@ from orchestrator.stages.deploy import (
 )
 from orchestrator.stages.run import Work, run
 from orchestrator.stages.smoke import smoke
-from orchestrator.tasks import Answer
-from orchestrator.transfer.encoding import Encoder
-from orchestrator.transfer.relaying import Relays
 
 #: What a board says of a model that it does not run: it goes back to the one before.
 _MODEL_FAILS = frozenset(
     {"MODEL_REJECTED", "VNPU_CONFLICT", "CMM_FULL", "INPUT_MISMATCH", "RUN_FAILED"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """What boards are visited for. With `only_measure`, nothing is copied or switched.
-
-    Attributes:
-        measure: run the release on the board as well; without, one that has it is left alone.
-        reference: answers of the float model, one per evaluation image.
-        golden: what a staged release must say of the first images; none: it need not.
-        owner: who holds the boards meanwhile.
-        need: what the release takes on a board, but for what has to be sent.
-        uids: by board, what it was called by itself the last time.
-        loaded: what boards made of models by the same Pulsar2.
-        baselines: by board, its last good outcome with this recipe.
-        dead: owners whose process was killed; their leases are taken over.
-        after: the token under which a board was held before, where it is visited again.
-        again: whether a measurement that is not VALID is repeated.
-        contend: who is to share the NPU with the release in a measurement of its own; None: nobody.
-    """
-
-    recipe: Recipe
-    release: Release
-    reference: tuple[Answer, ...]
-    golden: tuple[Answer, ...]
-    agents: Programs
-    run_id: str
-    owner: str
-    only_measure: bool
-    deadline_s: float
-    need: Need
-    rollout: Rollout = field(default_factory=Rollout)
-    uids: Mapping[str, str] = field(default_factory=dict)
-    loaded: tuple[CompatibilityFact, ...] = ()
-    ignore_learned: bool = False
-    baselines: Mapping[str, BoardOutcome] = field(default_factory=dict)
-    measure: bool = True
-    after: int | None = None
-    dead: frozenset[str] = frozenset()
-    again: Again = field(default_factory=Again)
-    contend: Contend | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Gear:
-    """What visiting needs of the world.
-
-    `uids` and `relays` are shared by the visits of one process; without them it goes on as well.
-    """
-
-    connect: Connect
-    encoder: Encoder
-    uids: UidRegistry | None = None
-    relays: Relays | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Visited:
-    """What came back from a board: the outcome, its answers for the pictures, and remarks.
-
-    Attributes:
-        token: under which the board was held; None: it was not.
-        free_in_s: another has it, whose lease ends then unless more is heard of them.
-    """
-
-    outcome: BoardOutcome
-    answers: tuple[Answer, ...] = ()
-    remarks: tuple[str, ...] = ()
-    token: int | None = None
-    free_in_s: float | None = None
 
 
 def visit_board(board: Board, visit: Visit, gear: Gear) -> Visited:
@@ -271,7 +193,8 @@ def _measure(agent: Agent, visit: Visit, found: _Found) -> None:
 
 def _measure_beside(agent: Agent, visit: Visit, found: _Found) -> None:
     """Measure by other means, apart from the latency; what fails of it is no failure of that."""
-    found.learn(**beside(agent, visit.recipe, visit.release, visit.contend, visit.run_id))
+    work = (visit.recipe, visit.release, visit.contend, visit.run_id)
+    found.learn(**beside(agent, *work, trace=scripted(found.outcome.measurement)))
     remarks = found.visited.remarks + remarks_beside(found.outcome)
     found.visited = replace(found.visited, remarks=remarks)
 

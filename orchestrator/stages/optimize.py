@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orchestrator.domain import HeadSpec, Recipe
 from orchestrator.errors import OptimizeError
 from orchestrator.images import NamedImage, normalise
-from orchestrator.onnx_graph import count_ops, run_float
+from orchestrator.onnx_graph import count_ops, run_float, undecided
 from orchestrator.onnx_layers import with_layers
 from orchestrator.onnx_weights import give_weights, take_weights
 from orchestrator.tasks import task_of
@@ -21,8 +22,13 @@ if TYPE_CHECKING:
     from onnx import ModelProto
     from onnx_graphsurgeon import Graph
 
+_Outputs = Sequence[NDArray[np.generic]]
 #: The two graphs do the same arithmetic, so hardly a pixel may differ.
 MIN_AGREEMENT = 0.9999
+#: Of what is no class: as a share of the exported graph's range; rounding alone makes 1e-5 of it.
+MAX_DIFFERENCE = 1e-3
+#: Of values that are all nearly the same, this share of the largest counts as their range.
+_LEAST_RANGE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +40,10 @@ class Optimized:
         reference: a .npy file, (images, H, W) int32: the float model's classes of each image.
         ops_before: operators of the graph as it was exported.
         ops_after: operators after simplification, without the head.
-        agreement: share of pixels with the class that the exported graph gives, 0..1.
-        checked_images: how many images the agreement was measured on.
+        agreement: how much of the answers is as the exported graph has it, 0..1.
+        difference: the largest from the exported graph's values, as a share of their range; 0 where
+            the head gives classes.
+        checked_images: how many images both were measured on.
     """
 
     path: Path
@@ -43,6 +51,7 @@ class Optimized:
     ops_before: dict[str, int]
     ops_after: dict[str, int]
     agreement: float
+    difference: float
     checked_images: int
 
 
@@ -58,18 +67,37 @@ def optimize(
     ops_before, ops_after = _rewrite(recipe, source, path)
     name = recipe.export.input_name
     feeds = [{name: normalise(image.pixels, recipe.preprocess)} for image in images]
-    task = task_of(recipe)
-    answers = [task.answer(output, recipe) for output in run_float(path, feeds)]
-    expected = [task.answer(output, recipe) for output in run_float(source, feeds[:check])]
-    same = task.compare(expected, answers[: len(expected)], recipe).share
-    if same < MIN_AGREEMENT:
-        raise OptimizeError(
-            f"{recipe.name}: the optimized graph agrees with the exported one on {same:.3%} of "
-            f"{len(expected)} images (must be {MIN_AGREEMENT:.2%})"
-        )
+    found, kept = run_float(path, feeds), run_float(source, feeds[:check])
+    same, apart = _hold_together(recipe, kept, found[: len(kept)])
     reference = folder / "reference.npy"
-    np.save(reference, np.stack(answers))
-    return Optimized(path, reference, ops_before, ops_after, same, len(expected))
+    np.save(reference, np.stack([task_of(recipe).answer(output, recipe) for output in found]))
+    return Optimized(path, reference, ops_before, ops_after, same, apart, len(kept))
+
+
+def _hold_together(recipe: Recipe, kept: _Outputs, found: _Outputs) -> tuple[float, float]:
+    """Give the agreement and the largest difference. Raises OptimizeError: one is too bad."""
+    task = task_of(recipe)
+    said = [[task.answer(output, recipe) for output in side] for side in (kept, found)]
+    same = task.compare(said[0], said[1], recipe).share
+    apart = float(np.max([_difference(a, b) for a, b in zip(kept, found, strict=True)]))
+    if same < MIN_AGREEMENT or not apart <= MAX_DIFFERENCE:
+        raise OptimizeError(
+            f"{recipe.name}: the optimized graph differs from the exported one on {len(kept)} "
+            f"images: agreement {same:.3%} (must be {MIN_AGREEMENT:.2%}), largest difference "
+            f"{apart:.1e} of the range (may be {MAX_DIFFERENCE:.0e})",
+            "another export.opset makes other nodes",
+        )
+    return same, apart
+
+
+def _difference(expected: NDArray[np.generic], found: NDArray[np.generic]) -> float:
+    """Give the largest difference as a share of the range; 0 for classes instead of values."""
+    if not np.issubdtype(found.dtype, np.floating):
+        return 0.0
+    truth = expected.astype(np.float64)
+    largest = float(np.abs(truth).max())
+    span = max(float(np.ptp(truth)), _LEAST_RANGE * largest) or 1.0
+    return float(np.abs(found.astype(np.float64) - truth).max()) / span
 
 
 def _rewrite(recipe: Recipe, source: Path, path: Path) -> tuple[dict[str, int], dict[str, int]]:
@@ -82,6 +110,11 @@ def _rewrite(recipe: Recipe, source: Path, path: Path) -> tuple[dict[str, int], 
     model = onnx.load(source)
     before, weights = count_ops(model), take_weights(model)
     model = _simplify(model, recipe.name)
+    if reason := undecided(model):
+        raise OptimizeError(
+            f"{recipe.name}: {reason}, a compiled model knows neither branches nor open sizes",
+            "export it without: what hangs on sizes is folded, what hangs on values stays",
+        )
     after = count_ops(model)
     model = with_layers(_with_head(model, recipe.head), recipe.layers)
     give_weights(model, weights)
@@ -97,7 +130,11 @@ def _simplify(model: ModelProto, name: str) -> ModelProto:
     import onnx_graphsurgeon as gs
     from onnxsim import simplify
 
-    simplified, sound = simplify(model, perform_optimization=False)
+    try:
+        simplified, sound = simplify(model, perform_optimization=False)
+    except (RuntimeError, ValueError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise OptimizeError(f"{name}: onnxsim cannot simplify it: {reason}") from error
     if not sound:
         raise OptimizeError(f"{name}: onnxsim's own check failed on the simplified graph")
     graph = gs.import_onnx(simplified).fold_constants()

@@ -9,11 +9,16 @@ from html import escape
 from pathlib import Path
 
 from orchestrator.accuracy_table import accuracy_tables
-from orchestrator.conditions import CONDITION_COLUMNS, condition_rows, findings
+from orchestrator.conditions import (
+    CONDITION_COLUMNS,
+    condition_rows,
+    findings,
+    told_of_simulated,
+)
 from orchestrator.domain import BoardOutcome, Json, RunRecord
 from orchestrator.hashing import as_json
 from orchestrator.instruments_table import instrument_tables
-from orchestrator.latency import latency_of
+from orchestrator.latency import latency_of, parts_of
 from orchestrator.table import COLUMNS, EMPTY, shown, table_row
 
 #: Raised by one with every change of the JSON report.
@@ -43,7 +48,8 @@ def report_json(run: RunRecord, outcomes: Sequence[BoardOutcome]) -> dict[str, J
     boards: list[Json] = []
     for outcome in outcomes:
         latency = as_json(latency_of(outcome.measurement))
-        boards.append({"latency": latency, "outcome": as_json(outcome)})
+        parts = as_json(parts_of(outcome.measurement))
+        boards.append({"latency": latency, "parts_ms": parts, "outcome": as_json(outcome)})
     return {"version": REPORT_VERSION, "run": as_json(run), "boards": boards}
 
 
@@ -55,8 +61,8 @@ def _markdown(
         "",
         f"Run `{run.run_id}`, started {run.started_at}.",
     ]
-    if any(outcome.simulated for outcome in outcomes):
-        lines += ["", "**Simulated boards**: the times are of a host CPU, not of an NPU."]
+    if told_times := told_of_simulated(outcomes):
+        lines += ["", f"**Simulated boards**: {told_times}."]
     lines += [
         "",
         *_markdown_table(*shown(rows)),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.domain import Agreement, Recipe
+from orchestrator.resampling import interval_of_mean
 from orchestrator.tasks.scores import finite_mean
 
 #: Two depths are alike when neither is 1.25 times the other: δ < 1.25 of Eigen, Puhrsch and Fergus,
@@ -53,11 +54,13 @@ def compare(
     in the model's unit, and `correlation`.
     """
     found = [_compare(a, b) for a, b in zip(references, others, strict=True)]
+    per_image = tuple(one.share for one in found)
     return Agreement(
-        share=float(np.mean([one.share for one in found])),
+        share=float(np.mean(per_image)),
         miou=None,
-        per_image=tuple(one.share for one in found),
+        per_image=per_image,
         images=len(found),
+        interval=interval_of_mean(per_image),
         figures={
             name: finite_mean(getattr(one, name) for one in found)
             for name in ("abs_rel", "rmse", "correlation")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from orchestrator.domain import Agreement, Recipe
+from orchestrator.resampling import interval_of_mean
 from orchestrator.tasks.scores import finite_mean, vector_cosine
 
 #: How many of the best classes are compared and drawn.
@@ -46,6 +47,7 @@ def compare(
         miou=None,
         per_image=tuple(same),
         images=len(same),
+        interval=interval_of_mean(same),
         figures={"top5": float(np.mean(among)), "cosine": finite_mean(cosines)},
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.domain import Agreement, Recipe
+from orchestrator.resampling import interval_of_mean
 from orchestrator.tasks.scores import finite_mean, row_cosines
 
 #: A class token, and registers: DINOv2 and DINOv3 have four of them, others up to eight.
@@ -70,7 +71,14 @@ def compare(
     }
     if front:
         figures["cls_cosine"] = finite_mean(float(one[0]) for one in cosines)
-    return Agreement(float(np.mean(per_image)), None, per_image, len(per_image), figures=figures)
+    return Agreement(
+        share=float(np.mean(per_image)),
+        miou=None,
+        per_image=per_image,
+        images=len(per_image),
+        interval=interval_of_mean(per_image),
+        figures=figures,
+    )
 
 
 def paint(

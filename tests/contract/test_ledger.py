@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,95 +10,12 @@ from pathlib import Path
 import pytest
 
 from orchestrator.backends.sql_ledger import SqlLedger
-from orchestrator.domain import (
-    ActionRecord,
-    Agreement,
-    Artifact,
-    Attempt,
-    BoardOutcome,
-    Contender,
-    Contention,
-    Delivery,
-    Evidence,
-    Json,
-    Judged,
-    KeptAction,
-    KeptRelease,
-    Measurement,
-    Power,
-    RunRecord,
-    ToolMeasurement,
-)
-from orchestrator.errors import ConfigError, OrchError
+from orchestrator.domain import Artifact, BoardOutcome, KeptAction, KeptRelease, Measurement
+from tests.contract.ledger_values import ACTION, FACTS, OUTCOME, RUN
 
 BACKENDS: dict[str, Callable[[Path], SqlLedger]] = {
     "sqlite": lambda path: SqlLedger(f"sqlite:///{path / 'state' / 'orch.db'}"),
 }
-FACTS: dict[str, Json] = {"a": None, "b": [1, 2.5, "ä"], "c": {"d": True}}
-RUN = RunRecord("r1", "orch deploy", "lab", "small", "2025-01-01T00:00:00", None, None, {})
-ACTION = ActionRecord(
-    key="k" * 64,
-    stage="export",
-    recipe="small",
-    run_id="r1",
-    fields={"opset": "11"},
-    outputs={"onnx": Artifact("a" * 64, 5, "model.onnx")},
-    facts=FACTS,
-    seconds=1.5,
-    created_at="2025-01-01T00:00:00",
-)
-OUTCOME = BoardOutcome(
-    board="b1",
-    simulated=True,
-    facts=FACTS,
-    delivery=Delivery(
-        "rel", 5, agent_uploaded=True, activated=False, facts=FACTS, undone=("slower", "worse")
-    ),
-    measurement=Measurement(
-        board="b1",
-        load_ns=2**62,
-        first_ns=3,
-        warmup_ns=(1, 2),
-        samples_ns=(5, 2**62, 0),
-        runtime=FACTS,
-        before={},
-        after={"x": 1},
-        block_sizes=(2, 1),
-        readings=({"at_ns": 1}, {"temperature_c": 50.5}),
-        parts_ns={"npu": (4, 2**61, 0)},
-        overhead_ns=90,
-        warmup_ended="steady",
-        left_cmm_bytes=0,
-    ),
-    judged=Judged(
-        "NOISY", (Evidence("NOISY", "samples", "a", 3, 0.2, 0.1), Evidence("NOISY", "x", "b"))
-    ),
-    agreement=Agreement(0.25, 0.5, (0.125, 1 / 3), 2, miou_interval=(0.25, 0.75)),
-    accuracy=Agreement(0.5, None, (0.5,), 1, (0.25, 0.75), {"sky": 0.5}, {"top1": 1.0}),
-    output_sha256="ab" * 32,
-    tool=ToolMeasurement(
-        10, 1.0, 2.0, 1.5, None, {"90": 1.75}, FACTS, {"x": 1}, {}, "min = …", ("odd",)
-    ),
-    contention=Contention(
-        "axengine",
-        (Contender("rel", 3, "p50", 1.0, 2.0, 500.0, (1, 2**62), (3,)),),
-        0.5,
-        FACTS,
-        {},
-        Judged("INVALID", (Evidence("INVALID", "overlap", "c", None, 0.5, 0.9),)),
-    ),
-    attempts=(
-        Attempt(
-            Measurement("b1", 1, 2, (3,), (5, 2**61), FACTS, {}, {}, (2,), ({"x": 1}, {})),
-            Judged("THROTTLED", (Evidence("THROTTLED", "npu_clock_mhz", "d", 0, 4.0, 8.0),)),
-        ),
-    ),
-    power=Power(6.25, 125.0, (6.0, 6.5), 3, 1, simulated=True, remark="power: 1 of 3 calls failed"),
-    error_code="TIMEOUT",
-    error="b1: ä",
-    hint="try",
-    overlays=("overlays/b1/x.png",),
-)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -217,20 +133,6 @@ def test_an_outcome_written_again_replaces_the_first(ledger: SqlLedger) -> None:
     assert ledger.outcomes("r2") == [OUTCOME]
 
 
-def test_a_delivery_of_an_older_orch_is_read(tmp_path: Path) -> None:
-    ledger = SqlLedger(f"sqlite:///{tmp_path / 'orch.db'}")
-    ledger.record_outcome("r1", OUTCOME)
-    old = '{"release_id": "rel", "uploaded_bytes": 5, "agent_uploaded": true, "activated": false'
-    with sqlite3.connect(tmp_path / "orch.db") as database:
-        database.execute("UPDATE outcomes SET delivery = ?", (old + ', "facts": {}}',))
-    database.close()
-
-    (found,) = ledger.outcomes("r1")
-
-    assert found.delivery == Delivery("rel", 5, agent_uploaded=True, activated=False, facts={})
-    ledger.close()
-
-
 def test_many_threads_write_at_once(ledger: SqlLedger) -> None:
     def write(index: int) -> None:
         name = f"b{index:02d}"
@@ -265,54 +167,6 @@ def test_what_was_written_is_there_after_opening_again(tmp_path: Path, backend: 
     second = BACKENDS[backend](tmp_path)
     assert second.outcomes("r1") == [OUTCOME]
     second.close()
-
-
-def test_a_ledger_of_the_first_schema_opens_with_all_it_holds(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'orch.db'}"
-    old = SqlLedger(url)
-    old.record_action(ACTION)
-    old.close()
-    with sqlite3.connect(tmp_path / "orch.db") as database:
-        for table in ("uses", "releases"):
-            database.execute(f"DROP TABLE {table}")
-        database.execute("UPDATE schema_version SET version = 1")
-    database.close()
-
-    for _ in range(2):
-        opened = SqlLedger(url)
-        opened.record_use(ACTION.key, "2025-02-01T00:00:00")
-        assert opened.kept_actions() == [KeptAction(ACTION, "2025-02-01T00:00:00")]
-        opened.close()
-
-
-def test_a_ledger_of_another_schema_is_refused(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'orch.db'}"
-    SqlLedger(url).close()
-    with sqlite3.connect(tmp_path / "orch.db") as database:
-        database.execute("UPDATE schema_version SET version = 99")
-    database.close()
-
-    with pytest.raises(ConfigError, match="it has schema 99, this orch knows"):
-        SqlLedger(url)
-
-
-@pytest.mark.parametrize("url", ["sqlite:///{}/text.db", "sqlite:///{}", "nosuch://host/db"])
-def test_what_is_no_ledger_is_refused_by_its_url(tmp_path: Path, url: str) -> None:
-    (tmp_path / "text.db").write_text("this is no database, it only has its name\n" * 50)
-    named = url.format(tmp_path)
-
-    with pytest.raises(OrchError, match="cannot be opened") as caught:
-        SqlLedger(named)
-
-    assert named in caught.value.message
-
-
-@pytest.mark.parametrize("url", ["nosuch://me:secret@host/db", "me:secret@host"])
-def test_a_password_in_a_url_is_not_repeated(url: str) -> None:
-    with pytest.raises(OrchError, match="cannot be opened") as caught:
-        SqlLedger(url)
-
-    assert "secret" not in caught.value.message
 
 
 def in_parallel(work: Callable[[int], None], count: int) -> None:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
-import subprocess
-import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +16,8 @@ from PIL import Image
 
 from containers.faults.yard import FLEET, RECIPES, Yard
 from orchestrator.domain import Board
+from tests.e2e.desk import Desk
 
-ORCH = Path(sys.executable).with_name("orch")
 INVENTORY = """\
 boards:
   sim-01: {simulated: true}
@@ -85,26 +81,6 @@ def yard(built_yard: Yard, tmp_path_factory: pytest.TempPathFactory) -> Yard:
     folder = tmp_path_factory.mktemp("yard") / "copy"
     shutil.copytree(built_yard.folder, folder)
     return Yard(folder)
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """A folder with an inventory, a model, its config and its calibration images."""
-
-    folder: Path
-
-    def orch(self, *argv: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [str(ORCH), *argv],
-            cwd=self.folder,
-            env=os.environ | {"HF_HUB_OFFLINE": "1", "COLUMNS": "200"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
+from tests.e2e.desk import Desk
+
 pytestmark = pytest.mark.slow
-
-
-class Desk(Protocol):
-    """A folder with an inventory, a model and its config (conftest)."""
-
-    folder: Path
-
-    def orch(self, *argv: str) -> tuple[int, str, str]: ...
 
 
 def test_a_vendor_config_builds_its_model_once(desk: Desk) -> None:

@@ -8,9 +8,10 @@ import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
 import pytest
+
+from tests.e2e.desk import Desk
 
 pytestmark = [pytest.mark.slow, pytest.mark.docker]
 
@@ -24,14 +25,6 @@ FAULTS = {
     "no-file": "the axmodel is missing",
     "empty-file": "the axmodel is empty",
 }
-
-
-class Desk(Protocol):
-    """A folder with an inventory, a model and its config (conftest)."""
-
-    folder: Path
-
-    def orch(self, *argv: str) -> tuple[int, str, str]: ...
 
 
 @pytest.fixture(autouse=True)

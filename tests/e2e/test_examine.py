@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
+from tests.e2e.desk import Desk
+
 pytestmark = pytest.mark.slow
 
-ORCH = Path(sys.executable).with_name("orch")
 INVENTORY = """\
 boards:
   sim-01: {simulated: true}
@@ -37,23 +34,8 @@ ODD = "etc/orch-odd-tensor"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Place(Desk):
     """A folder with an inventory and recipes, that the tests of this file share."""
-
-    folder: Path
-
-    def orch(self, *argv: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [str(ORCH), *argv],
-            cwd=self.folder,
-            env=os.environ | {"HF_HUB_OFFLINE": "1", "COLUMNS": "200"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
 
     def recipe(self, name: str, old: str, new: str) -> str:
         assert old in RECIPE

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.desk import Desk
+
 pytestmark = pytest.mark.slow
 
-ORCH = Path(sys.executable).with_name("orch")
 RECIPE = Path(__file__).parents[2] / "orchestrator/recipes/segformer-tiny.yaml"
 INVENTORY = """\
 boards:
@@ -27,22 +25,7 @@ fleets:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    folder: Path
-
-    def orch(self, *argv: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [str(ORCH), *argv],
-            cwd=self.folder,
-            env=os.environ | {"HF_HUB_OFFLINE": "1", "COLUMNS": "250"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
-
+class Measured(Desk):
     def board(self, *argv: str) -> dict[str, Any]:
         code, out, err = self.orch(*argv, "--fleet", "sim", "--iterations", "30", "--json")
         assert code == 0, err
@@ -51,15 +34,15 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     folder = tmp_path_factory.mktemp("desk")
     (folder / "inventory.yaml").write_text(INVENTORY)
     text = RECIPE.read_text().replace("run:", "run:\n  instruments: [axengine, ax_run_model]")
     (folder / "tiny.yaml").write_text(text)
-    return Desk(folder)
+    return Measured(folder)
 
 
-def test_the_tool_and_the_watts_stand_beside_the_latency(desk: Desk) -> None:
+def test_the_tool_and_the_watts_stand_beside_the_latency(desk: Measured) -> None:
     found = desk.board("deploy")
 
     assert len(found["measurement"]["samples_ns"]) == 30
@@ -84,7 +67,7 @@ def test_the_tool_and_the_watts_stand_beside_the_latency(desk: Desk) -> None:
     ],
 )
 def test_company_slows_a_board_down_and_leaves_its_latency_alone(
-    desk: Desk, options: tuple[str, ...], instrument: str, count: int
+    desk: Measured, options: tuple[str, ...], instrument: str, count: int
 ) -> None:
     desk.board("deploy")  # nothing is new but in the first test that runs
 
@@ -99,7 +82,9 @@ def test_company_slows_a_board_down_and_leaves_its_latency_alone(
     assert "slowdown" in desk.orch("report")[1]
 
 
-def test_company_that_was_never_deployed_is_an_error_before_anything_is_built(desk: Desk) -> None:
+def test_company_that_was_never_deployed_is_an_error_before_anything_is_built(
+    desk: Measured,
+) -> None:
     code, _, err = desk.orch("run", "--fleet", "sim", "--contend-with", "nobody")
 
     assert code == 2

@@ -8,9 +8,6 @@ DINOv2 large have all their layers at a quarter of the width, DINOv2 base has a 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +17,10 @@ import yaml
 
 from benchmarks import architectures
 from orchestrator.recipe import SHIPPED, shipped_recipes
+from tests.e2e.desk import Desk
 
 pytestmark = pytest.mark.slow
 
-ORCH = Path(sys.executable).with_name("orch")
 INVENTORY = """\
 boards:
   sim-01: {simulated: true}
@@ -117,18 +114,9 @@ def small(model: Model, folder: Path) -> Path:
 
 
 def orch(folder: Path, *argv: str) -> dict[str, object]:
-    done = subprocess.run(
-        [str(ORCH), *argv, "--json"],
-        cwd=folder,
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "COLUMNS": "200"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    report = json.loads(done.stdout)
+    code, out, err = Desk(folder).orch(*argv, "--json")
+    assert code == 0, out[-2000:] + err[-4000:]
+    report = json.loads(out)
     assert isinstance(report, dict)
     return report
 

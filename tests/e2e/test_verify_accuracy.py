@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +13,10 @@ from PIL import Image
 
 from orchestrator.recipe import SHIPPED
 from orchestrator.recipes.street_scenes import HELD_OUT_SEED, draw_scene
+from tests.e2e.desk import Desk
 
 pytestmark = pytest.mark.slow
 
-ORCH = Path(sys.executable).with_name("orch")
 #: Simulated boards have two SDKs in turn: three with the one, of which one may be outvoted.
 INVENTORY = """\
 boards:
@@ -33,22 +30,7 @@ INPUT = 128 * 256 * 3
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    folder: Path
-
-    def orch(self, *argv: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [str(ORCH), *argv],
-            cwd=self.folder,
-            env=os.environ | {"HF_HUB_OFFLINE": "1", "COLUMNS": "200"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
-
+class Place(Desk):
     def verify(self, *argv: str, code: int = 0) -> dict[str, Any]:
         returned, out, err = self.orch("verify-accuracy", "--fleet", "sim", "--json", *argv)
         assert returned == code, err

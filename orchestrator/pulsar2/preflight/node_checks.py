@@ -59,7 +59,7 @@ def _check_node(
     if rule.since and not facts.has(rule.since):
         message = f"{table.target} has {node.op_type} from {rule.since} on; this is {facts.version}"
         yield Finding("refuse", "operator", place(node), message, rule.advice)
-    if rule.doubt and _counts(rule.doubt, facts):
+    if rule.doubt and _counts(rule.doubt, facts, node, view):
         doubt = rule.doubt
         yield Finding("warn", "operator", place(node), doubt.message, doubt.advice)
     for attribute in rule.attributes:
@@ -102,6 +102,7 @@ def _input_level(rule: InputRule, node: NodeProto, view: View, table: OperatorTa
     return rule.level if rule.constant else _level(rule.level, table)
 
 
-def _counts(doubt: Doubt, facts: VersionFacts) -> bool:
+def _counts(doubt: Doubt, facts: VersionFacts, node: NodeProto, view: View) -> bool:
     after = not doubt.since or facts.has(doubt.since)
-    return after and not (doubt.until and facts.has(doubt.until))
+    here = not doubt.last or any(one.name in node.output for one in view.outputs)
+    return here and after and not (doubt.until and facts.has(doubt.until))

@@ -76,12 +76,16 @@ class InputRule:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Why an operator that is listed may fail: from version `since` on, before `until`."""
+    """Why an operator that is listed may fail: from version `since` on, before `until`.
+
+    With `last` it may only where it gives an output of the model.
+    """
 
     message: str
     advice: str = ""
     since: str = ""
     until: str = ""
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

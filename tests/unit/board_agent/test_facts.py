@@ -64,6 +64,51 @@ def test_a_fact_is_read_from_the_vendors_text(
     assert read(text) == value
 
 
+def listing(**kib: int) -> str:
+    """What `mem_cmm_info` says of these holders."""
+    used = sum(kib.values())
+    blocks = (
+        f'|-Block: phys(0x1, 0x2), length={size}KB, name="{name}"' for name, size in kib.items()
+    )
+    return "\n".join([f" total size=90000KB,used={used}KB,remain={90000 - used}KB", *blocks])
+
+
+@pytest.mark.parametrize(
+    ("before", "first", "after", "left_kib"),
+    [
+        # Who came meanwhile, or took more, is not the model.
+        ({"v": 9}, {"v": 9, "m": 8}, {"v": 9, "isp": 50}, 0),
+        ({"v": 9}, {"v": 9, "m": 8}, {"v": 70, "m": 2}, 2),
+        # Nor does it make up for the model that another has gone.
+        ({"v": 9}, {"v": 9, "m": 8}, {"m": 3}, 3),
+        ({"v": 9, "m": 1}, {"v": 9, "m": 8}, {"v": 9, "m": 5}, 4),
+        # No name tells: all that is more.
+        ({"v": 9}, {}, {"v": 12}, 3),
+        ({"v": 9}, {"v": 9}, {"v": 5}, 0),
+    ],
+)
+def test_what_did_not_come_back_is_counted_by_the_models_own_names(
+    before: dict[str, int], first: dict[str, int], after: dict[str, int], left_kib: int
+) -> None:
+    held = {name: kib * 1024 for name, kib in first.items()}
+
+    assert sensors.left_bytes(listing(**before), listing(**after), held) == left_kib * 1024
+
+
+def test_a_board_that_tells_no_memory_tells_none_that_is_left() -> None:
+    assert sensors.left_bytes("", listing(v=1), {}) is None
+    assert sensors.left_bytes(listing(v=1), "", {}) is None
+
+
+def test_a_probe_names_what_the_look_alike_imitates(board: Board) -> None:
+    board.near = False  # the package is looked for where Python looks
+    (board.sysroot / "etc/orch-simulated-board").write_text("a test\naxengine: 0.1.3.rc2\n")
+
+    facts = board.result("probe", blobs=[])["facts"]
+
+    assert facts["axengine_build"] == "look-alike of 0.1.3.rc2"
+
+
 def test_a_probe_tells_the_facts_of_the_board(board: Board) -> None:
     board.near = False  # the package is looked for where Python looks
     (board.sysroot / "soc/lib").mkdir(parents=True)

@@ -40,16 +40,7 @@ def test_a_board_with_a_shell_and_no_more_is_deployed_measured_and_heard(
     image = np.array([3, 1, 2, 1, 2, 3], np.uint8).tobytes()
     faults = ("--fault=sim-01=no-python", "--fault=sim-01=no-sftp")
     with start_fleet(tmp_path, "--boards", "1", *faults) as fleet:
-        entry = fleet["boards"][0]
-        board = Board(
-            "sim-01",
-            entry["host"],
-            entry["port"],
-            "root",
-            host_keys=(entry["host_key"],),
-            identity_file=fleet["key"],
-            simulated=True,
-        )
+        board = board_of(fleet)
         with FabricConnect((tmp_path / "known_hosts",))(board) as transport:
             with pytest.raises(AgentError) as no_python:
                 Agent(board, transport, load_agent()).ask("probe", {"blobs": []})
@@ -58,15 +49,8 @@ def test_a_board_with_a_shell_and_no_more_is_deployed_measured_and_heard(
             lease = found["lease"]
             assert isinstance(lease, dict)
             agent.token = int(str(lease["token"]))
-            for data in (*files.values(), image):
-                local = tmp_path / "local"
-                local.write_bytes(data)
-                transport.put(local, agent.incoming(digest(data)), deadline_s=30)
-            listed: dict[str, Json] = {
-                name: {"sha256": digest(data), "size_bytes": len(data)}
-                for name, data in files.items()
-            }
-            agent.ask("activate", {"release_id": "r1", "manifest": {"files": listed}})
+            bring(agent, tmp_path / "local", *files.values(), image)
+            agent.ask("activate", {"release_id": "r1", "manifest": {"files": listed(files)}})
             asked: dict[str, Json] = {"model": "model.axmodel", "deadline_s": 60}
             measured = agent.ask(
                 "benchmark", asked | {"run_id": "b", "warmup": 1, "iterations": 20}, 90
@@ -84,6 +68,30 @@ def test_a_board_with_a_shell_and_no_more_is_deployed_measured_and_heard(
     assert isinstance(summary, dict)
     assert summary["iterations"] == 20
     assert class_ids(heard) == [0, 2]
+
+
+def board_of(fleet: dict[str, Any]) -> Board:
+    """The only board of a simulated fleet."""
+    entry = fleet["boards"][0]
+    return Board(
+        "sim-01",
+        entry["host"],
+        entry["port"],
+        "root",
+        host_keys=(entry["host_key"],),
+        identity_file=fleet["key"],
+        simulated=True,
+    )
+
+
+def bring(agent: ShellAgent, local: Path, *blobs: bytes) -> None:
+    for data in blobs:
+        local.write_bytes(data)
+        agent.transport.put(local, agent.incoming(digest(data)), deadline_s=30)
+
+
+def listed(files: dict[str, bytes]) -> dict[str, Json]:
+    return {name: {"sha256": digest(data), "size_bytes": len(data)} for name, data in files.items()}
 
 
 def class_ids(heard: dict[str, Json]) -> list[int]:

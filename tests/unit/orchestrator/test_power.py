@@ -14,6 +14,7 @@ from orchestrator import power
 from orchestrator.domain import Board, Json, Measurement, Power, PowerHook
 from orchestrator.power import PowerMeter, power_of, sampled
 from orchestrator.power_hook import Sample, environment_of, watts_of
+from tests.unit.orchestrator.processes import ends
 
 MS = 1_000_000
 #: 100 inferences of 20 ms: a steady state of 2 s.
@@ -100,6 +101,10 @@ def test_no_sample_in_the_steady_state_is_an_empty_cell_and_a_remark() -> None:
     assert "min_duration" in found.remark
 
 
+def test_a_hook_that_never_answered_is_not_told_of_as_if_it_had() -> None:
+    assert "no call ended" in power_of([], STEADY, ended_s=50.0, simulated=False).remark
+
+
 def test_a_board_without_a_hook_has_no_power() -> None:
     with sampled(Board("ax-1", "10.0.0.1", 22, "root")) as meter:
         pass
@@ -161,7 +166,7 @@ def test_a_hook_that_hangs_is_killed_with_all_that_it_started(
     sample = heard(one, lambda meter: len(meter.samples) > 0, call_s=0.3).samples[0]
 
     assert sample.remark == "killed: it came to no end in 0.3 s or 65536 bytes"
-    assert gone(note)
+    assert ends(note)
 
 
 def test_the_call_that_is_under_way_ends_with_the_measurement(tmp_path: Path) -> None:
@@ -171,21 +176,7 @@ def test_the_call_that_is_under_way_ends_with_the_measurement(tmp_path: Path) ->
     meter = heard(one, lambda _: note.exists() and note.read_text() != "")
 
     assert meter.samples == []  # being told to stop is no failure
-    assert gone(note)
-
-
-def gone(note: Path) -> bool:
-    """Whether the process of the note ends."""
-    stat = Path("/proc", note.read_text().strip(), "stat")
-    ends = time.monotonic() + 20
-    while time.monotonic() < ends:
-        try:
-            if stat.read_text().rpartition(")")[2].split()[0] in "ZX":
-                return True
-        except OSError:
-            return True
-        time.sleep(0.01)
-    return False
+    assert ends(note)
 
 
 def test_a_flood_of_words_is_stopped() -> None:

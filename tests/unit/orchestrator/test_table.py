@@ -68,6 +68,7 @@ def test_a_measured_board_fills_every_column() -> None:
         "first ms": "5.67",
         "p50 ms": "4.000",
         "± ms": "-",
+        "NPU ms": "-",
         "p90 ms": "5.000",
         "p99 ms": "-",
         "max ms": "5.000",
@@ -102,14 +103,28 @@ def test_the_tools_column_is_shown_where_a_board_has_it() -> None:
     ours, tools = table_row(RUN, outcome()), table_row(RUN, by_tool(2.25))
 
     assert "ax_run_model ms" not in {name for name, _ in shown([ours])[0]}
-    assert [len(row) for row in shown([ours])[1]] == [len(COLUMNS) - 3]
-    assert [len(row) for row in shown([ours, tools])[1]] == [len(COLUMNS) - 2] * 2
+    assert [len(row) for row in shown([ours])[1]] == [len(COLUMNS) - 4]
+    assert [len(row) for row in shown([ours, tools])[1]] == [len(COLUMNS) - 3] * 2
 
 
 def test_p99_is_shown_from_100_samples_on_and_p50_with_its_interval() -> None:
     found = cells(outcome(samples_ms=range(1, 101)))
 
     assert (found["p99 ms"], found["p50 ms"], found["± ms"]) == ("99.000", "50.000", "10.000")
+
+
+def test_the_npus_part_of_a_call_stands_apart_from_the_whole_call() -> None:
+    one = outcome()
+    assert one.measurement is not None
+    parts = {"copy_in": (1, 1, 1), "npu": (2_000_000, 2_100_000, 9_000_000), "copy_out": (1, 1, 1)}
+    seen = replace(one, measurement=replace(one.measurement, parts_ns=parts))
+
+    found = cells(seen)
+
+    assert (found["NPU ms"], found["p50 ms"], found["ax_run_model ms"]) == ("2.100", "4.000", "-")
+    shown_names = [name for name, _ in shown([table_row(RUN, seen), table_row(RUN, one)])[0]]
+    assert shown_names.index("NPU ms") == shown_names.index("± ms") + 1
+    assert "NPU ms" not in [name for name, _ in shown([table_row(RUN, one)])[0]]
 
 
 def test_a_board_that_was_never_reached_has_empty_cells() -> None:
@@ -211,6 +226,18 @@ def test_a_scripted_board_says_so_with_the_verdict_that_it_got() -> None:
     found = verdict_text(replace(one, measurement=traced, judged=Judged("THROTTLED")))
 
     assert found == "simulated, scripted: THROTTLED"
+
+
+def test_scripted_times_are_not_called_a_cpus() -> None:
+    one = outcome(simulated=True)
+    assert one.measurement is not None
+    traced = replace(one, measurement=replace(one.measurement, runtime={"trace": "clean seed 3"}))
+
+    alone, mixed = (summarise_run(some, NO_GATES).sentence for some in ([traced], [traced, one]))
+
+    assert alone.endswith("scripted times are made up by a trace, none is of an NPU")
+    assert "CPU" not in alone
+    assert "made up by a trace; others are of this machine's CPU" in mixed
 
 
 def test_a_failed_board_counts_more_than_a_failed_gate() -> None:

@@ -237,6 +237,34 @@ def test_memory_that_grows_in_every_block_is_a_leak_and_the_latency_valid() -> N
     ]
 
 
+def test_memory_that_only_a_known_tenant_takes_is_no_leak_of_the_model() -> None:
+    grown: list[Reading] = [holding(vdec_ko=20 + more, PyEngine=8) for more in (0, 2, 4, 6)]
+    one = replace(measured([1_000_000] * 99, holding(vdec_ko=20), {}, grown), after_first=OURS)
+
+    judged = judge(one)
+
+    assert judged.verdict == "CONTENDED"
+    assert said(judged) == ["others took 6.0 MiB more of the NPU's memory, from block 1 on"]
+    assert judged.evidence[0].block == 0
+
+
+def test_memory_that_the_model_takes_is_its_leak_whatever_others_give_back() -> None:
+    grown: list[Reading] = [holding(vdec_ko=20 - more, PyEngine=8 + more) for more in (0, 2, 4, 6)]
+    one = replace(measured([1_000_000] * 99, holding(vdec_ko=20), {}, grown), after_first=OURS)
+
+    judged = judge(one)
+
+    assert judged.verdict == "VALID"
+    assert said(judged) == ["the NPU's memory in use grew in most blocks, by 6.00 MiB in all"]
+
+
+def test_a_jump_under_the_models_own_name_is_another_process_of_its_kind() -> None:
+    grown: list[Reading] = [holding(vdec_ko=20, PyEngine=mib) for mib in (8, 8, 16, 16)]
+    one = replace(measured([1_000_000] * 99, holding(vdec_ko=20), {}, grown), after_first=OURS)
+
+    assert said(judge(one)) == ["another took 8.0 MiB of the NPU's memory in block 2"]
+
+
 def test_blocks_of_two_kinds_with_the_load_of_another_are_contended() -> None:
     loads: list[Reading] = [{"npu_load_percent": load} for load in (60, 60, 60, 95, 95, 60)]
 
@@ -283,6 +311,14 @@ def test_one_late_sample_makes_no_block_noisy() -> None:
 
 
 # ---------------------------------------------------------------------------------------- VALID
+@pytest.mark.parametrize(("n", "told"), [(1, True), (9, True), (10, False)])
+def test_too_few_samples_to_compare_are_valid_and_it_says_so(n: int, *, told: bool) -> None:
+    judged = judge(measured([1_000_000] * n))
+
+    assert judged.verdict == "VALID"
+    assert ["too few to tell whether it was steady" in one for one in said(judged)] == [True] * told
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 HEIGHT, WIDTH = 64, 96
 
 
-def _segformer() -> onnx.ModelProto:
-    """Export a small one with random weights at opset 11, constants folded, ArgMax put on."""
+def _exported() -> onnx.ModelProto:
+    """Export a small one with random weights at opset 11."""
     import torch
     from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
@@ -51,11 +51,14 @@ def _segformer() -> onnx.ModelProto:
         output_names=["logits"],
         dynamo=False,
     )
+    return onnx.load_model_from_string(exported.getvalue())
+
+
+def _segformer() -> onnx.ModelProto:
+    """Fold its constants and put ArgMax on."""
     import onnxsim
 
-    model, _ = onnxsim.simplify(
-        onnx.load_model_from_string(exported.getvalue()), perform_optimization=False
-    )
+    model, _ = onnxsim.simplify(_exported(), perform_optimization=False)
     model.graph.node.append(helper.make_node("ArgMax", ["logits"], ["classes"], axis=1, keepdims=0))
     del model.graph.output[:]
     shape = [1, HEIGHT // 4, WIDTH // 4]

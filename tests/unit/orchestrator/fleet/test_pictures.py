@@ -14,7 +14,7 @@ from orchestrator.agents import load_agents
 from orchestrator.boards.need import Need
 from orchestrator.domain import Artifact, BoardOutcome, Recipe, Release, Target, Task
 from orchestrator.fleet.pictures import draw, draw_contact_sheet, images_to_draw
-from orchestrator.fleet.visiting import Visit, Visited
+from orchestrator.fleet.visits import Visit, Visited
 from orchestrator.tasks import Answer, task_of
 
 SIZE = (128, 256)

@@ -15,6 +15,7 @@ import pytest
 from orchestrator.domain import Json
 from orchestrator.errors import AgentError
 from orchestrator.shell.agent import ShellAgent
+from tests.unit.orchestrator.processes import ends
 
 if TYPE_CHECKING:
     from tests.unit.orchestrator.shell.conftest import Kit, ShellBoard
@@ -275,17 +276,3 @@ def wait_for(path: Path) -> None:
     while not path.exists() or not path.read_text():
         assert time.monotonic() < end, f"{path} never came"
         time.sleep(0.01)
-
-
-def ends(path: Path) -> bool:
-    """Whether the process with the pid in the file ends; its parent may take a while to notice."""
-    stat = Path("/proc", path.read_text().strip(), "stat")
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        try:
-            if stat.read_text().rpartition(")")[2].split()[0] in "ZX":
-                return True
-        except OSError:
-            return True
-        time.sleep(0.01)
-    return False

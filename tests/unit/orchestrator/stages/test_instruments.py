@@ -183,6 +183,20 @@ def test_a_contention_that_failed_fails_the_command_and_not_the_board(
     assert remarks_beside(outcome) == ("contention: b1: process 2: no memory",)
 
 
+@pytest.mark.parametrize("spec", [Contend(2), Contend(2, None, (1, 2))], ids=["processes", "masks"])
+def test_processes_of_a_scripted_board_never_meet_and_are_not_timed(
+    ask: Ask, recipe: Recipe, spec: Contend
+) -> None:
+    agent, release, board = ask({})
+
+    found: Any = beside(agent, recipe, release, spec, "run-1", trace="clean seed 3")
+
+    outcome = BoardOutcome("b1", simulated=True, facts={}, **found)
+    assert board.asked == []
+    assert failed_beside(outcome)
+    assert "clean seed 3" in remarks_beside(outcome)[0]
+
+
 @pytest.mark.parametrize(
     "broken",
     [

@@ -12,7 +12,7 @@ import pytest
 
 from board_agent import protocol
 from orchestrator.agent import Agent
-from orchestrator.cooling import LOOK_S, MOST_S, Waiting
+from orchestrator.cooling import LOOK_S, MOST_S, STALL_S, Waiting
 from orchestrator.domain import Again, CommandResult, Json, Recipe, Release
 from orchestrator.stages.run import Ran, Work, run
 from tests.unit.orchestrator.stand_ins import Answering
@@ -104,15 +104,23 @@ def test_it_is_measured_again_so_often_at_most_and_every_attempt_is_kept(measure
 
     assert ran.last.judged.verdict == "THROTTLED"
     assert len(ran.attempts) == 2
-    assert "still 90.0 °C after 600 s of cooling down to 89.5 °C" in ran.remarks[0]
+    assert "still 90.0 °C after 60 s of cooling down to 89.5 °C" in ran.remarks[0]
 
 
-def test_waiting_for_a_cold_board_ends(measure: Measure) -> None:
-    board = WarmBoard(90, 0)
+def test_waiting_for_a_board_that_cools_slowly_ends(measure: Measure) -> None:
+    board = WarmBoard(90, 0.25)
 
     measure(board, Again(1, 20))
 
     assert board.now_s == MOST_S
+
+
+def test_a_board_that_does_not_get_colder_is_not_waited_for_to_the_end(measure: Measure) -> None:
+    board = WarmBoard(90, 0.01)
+
+    measure(board, Again(1, 20))
+
+    assert board.now_s == STALL_S
 
 
 def test_a_board_without_a_thermometer_is_measured_again_at_once(measure: Measure) -> None:

@@ -21,7 +21,7 @@ from orchestrator.stages.report import report_json, write_report
 from orchestrator.table import COLUMNS
 
 #: Columns that no board here has anything in.
-HIDDEN = 3
+HIDDEN = 4
 RUN = RunRecord("r1", "deploy", "lab", "small", "2025-01-01", None, 1, {"pulsar2": "5.2"})
 MEASURED = BoardOutcome(
     "b1",
@@ -44,6 +44,32 @@ def test_the_json_report_has_raw_samples_and_figures(tmp_path: Path) -> None:
     assert (first["latency"]["p50_ms"], first["latency"]["p99_ms"]) == (4, None)
     assert first["latency"]["p50_interval_ms"] is None
     assert (second["latency"], second["outcome"]["error"]) == (None, "b2: it said | \nä")
+
+
+def test_the_parts_of_a_call_are_told_in_json_and_in_a_table_of_their_own(tmp_path: Path) -> None:
+    assert MEASURED.measurement is not None
+    parts = {"pre": (7_000, 9_000), "npu": (3_000_000, 3_500_000)}
+    seen = replace(MEASURED, measurement=replace(MEASURED.measurement, parts_ns=parts))
+
+    path, _, markdown = write_report(RUN, [seen, LOST], tmp_path)
+
+    first, second = json.loads(path.read_text(encoding="utf-8"))["boards"]
+    told = {"pre": 0.007, "copy_in": None, "npu": 3.0, "copy_out": None, "post": None}
+    assert (first["parts_ms"], second["parts_ms"]) == (told, None)
+    lines = markdown.read_text(encoding="utf-8").splitlines()
+    at = lines.index("## Where the time goes: medians in ms")
+    assert lines[at + 2] == "| board | pre | copy in | NPU | copy out | post |"
+    assert lines[at + 4 : at + 6] == ["| b1 | 0.007 | - | 3.000 | - | - |", ""]
+
+
+def test_a_measurement_that_is_none_tells_no_parts(tmp_path: Path) -> None:
+    assert MEASURED.measurement is not None
+    measurement = replace(MEASURED.measurement, parts_ns={"npu": (3, 4)})
+    broken = replace(MEASURED, measurement=measurement, judged=Judged("INVALID"))
+
+    _, _, path = write_report(RUN, [broken], tmp_path)
+
+    assert "Where the time goes" not in path.read_text(encoding="utf-8")
 
 
 def test_a_measurement_without_samples_has_no_figures() -> None:

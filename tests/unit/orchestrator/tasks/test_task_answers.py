@@ -74,6 +74,20 @@ def test_pictures_are_in_the_colours_of_the_reference(recipe: Recipe, task: Task
     assert module.paint(first, mine).shape[2] == 3
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_ten_images_give_the_agreement_an_interval(recipe: Recipe, task: Task) -> None:
+    mine = for_task(recipe, task)
+    module = task_of(mine)
+    first = module.answer(output_of(task), mine)
+    others = [first if place % 2 else np.full_like(first, np.nan) for place in range(10)]
+
+    found = module.compare([first] * 10, others, mine)
+
+    assert module.compare([first] * 9, others[:9], mine).interval is None
+    assert found.interval is not None
+    assert found.interval[0] < found.share < found.interval[1]
+
+
 def test_the_scale_and_shift_of_relative_depth_do_not_count(recipe: Recipe) -> None:
     mine = for_task(recipe, "depth-estimation")
     depth = np.linspace(1, 9, 32, dtype=np.float32).reshape(4, 8)
