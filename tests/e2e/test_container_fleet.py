@@ -20,7 +20,7 @@ from orchestrator.domain import Board
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 ORCH = Path(sys.executable).with_name("orch")
-WAIT_S = 120
+WAIT_S = 300
 Docker = Callable[..., str]
 
 

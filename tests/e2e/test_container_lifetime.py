@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow]
 Docker = Callable[..., str]
 IMAGE = "orch/pulsar2-sim:5.2"
 #: How long the issue gives a container to go.
-GONE_S = 5.0
+GONE_S = 20.0
 NOBODY = 65534
 #: argv: toolchain, work folder, isolation. Runs something endless that has a child, and leaves a
 #: file of root's.

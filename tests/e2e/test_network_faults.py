@@ -23,7 +23,7 @@ from containers.faults.yard import Yard, end, finish
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 WORK_DIR = "/root/.orch"
-WAIT_S = 120.0
+WAIT_S = 240.0
 #: How long a fault lasts that comes in mid-upload.
 LASTS_S = 2.0
 UPLOAD_FAULTS = ("disconnected", "reset", "black hole", "board killed")
