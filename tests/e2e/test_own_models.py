@@ -58,7 +58,7 @@ class Folder:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         report = json.loads(done.stdout) if done.stdout.strip() else {}
