@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -32,6 +33,8 @@ def dask(*, processes: bool = False) -> Iterator[Engine]:
             dashboard_address="127.0.0.1:0",
         ) as cluster:
             yield DaskEngine(cluster.scheduler_address)
+        del cluster
+        gc.collect()  # its event loop's sockets, before they are found in another test
 
 
 BACKENDS: dict[str, Callable[[], AbstractContextManager[Engine]]] = {
