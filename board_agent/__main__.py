@@ -93,10 +93,11 @@ def start() -> int:
     from board_agent.main import main
 
     ended = main()
-    if modules.grown and len(sys.argv) == 1:
+    if modules.grown:
         from board_agent import compiled
 
-        compiled.write(compiled_file(archive), lambda: pack(modules.codes))
+        # Others have started meanwhile, a worker's own child among them.
+        compiled.write(compiled_file(archive), lambda: pack({**read(archive), **modules.codes}))
     return ended
 
 

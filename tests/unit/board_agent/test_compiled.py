@@ -13,6 +13,7 @@ from board_agent import __main__ as start
 from board_agent import protocol
 from orchestrator.agent_bundle import bundle_agent
 from orchestrator.agent_commands import installed
+from tests.unit.board_agent.board import Board
 
 REQUESTS: dict[str, dict[str, object]] = {
     "probe": {"blobs": []},
@@ -80,3 +81,14 @@ def test_a_folder_that_takes_nothing_does_not_stop_it(agent: Path) -> None:
 
 def test_the_python_it_is_for_is_in_its_name(agent: Path) -> None:
     assert start.compiled_file(str(agent)).endswith(f".pyz.{sys.implementation.cache_tag}")
+
+
+def test_a_worker_keeps_what_it_used_beside_what_was_there(agent: Path, tmp_path: Path) -> None:
+    board = Board(tmp_path, agent)
+    board.near = False
+    board.deploy()
+
+    work = {"model": "model.axmodel", "warmup": 0, "iterations": 1, "deadline_s": 60}
+    board.result("benchmark", run_id="x", **work)
+
+    assert {"board_agent.release", "board_agent.supervise", "board_agent.measure"} <= kept(agent)
