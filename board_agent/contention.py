@@ -21,9 +21,9 @@ from board_agent.answer import answer
 from board_agent.contender import Company, Entry, hear, work
 from board_agent.errors import AgentError
 from board_agent.jobs import Job
+from board_agent.parent import dies_with_parent
 from board_agent.places import Board
 from board_agent.results import now_ns
-from board_agent.tool import dies_with_parent
 
 _PIECE_BYTES = 256 * 1024
 #: What a runtime may take to shut down once its samples are told.

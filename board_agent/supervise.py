@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import json
 import os
@@ -14,12 +13,12 @@ from typing import Any
 from board_agent import protocol, sensors, worker
 from board_agent.answer import answer
 from board_agent.jobs import Job
+from board_agent.parent import dies_with_parent
 from board_agent.places import Board
 from board_agent.results import Results, now_ns
 
 #: What a runtime may take to shut down once its answer is on the disk.
 SHUTDOWN_S = 5
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _SHORTEST_S = 0.001
 
 
@@ -65,7 +64,7 @@ def _with_leak(reply: dict[str, Any], before: str, after: str) -> dict[str, Any]
 
 def _work(job: Job, request_sha256: str, results: Results, board: Board) -> None:
     os.setpgid(0, 0)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    dies_with_parent()
     reply = answer(
         lambda: protocol.success(worker.run(job, board, results.path(job.run_id, "log")))
     )

@@ -6,10 +6,8 @@ exit code nor its stderr alone says whether it ran the model.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
-import signal
 import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple, Sequence
@@ -17,6 +15,7 @@ from typing import Any, NamedTuple, Sequence
 from board_agent import files, sensors
 from board_agent.errors import AgentError
 from board_agent.jobs import Job
+from board_agent.parent import dies_with_parent
 from board_agent.places import TOOL_DIRS, Board
 from board_agent.results import now_ns
 
@@ -25,7 +24,6 @@ _HELP_S = 20.0
 #: The versions stand at the beginning of what it prints, the figures at the end.
 _MAX_HEAD_BYTES = 64 * 1024
 _MAX_TAIL_BYTES = 192 * 1024
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class _Running(NamedTuple):
@@ -94,11 +92,6 @@ def command(program: Path, job: Job, affinity: int | None, known: frozenset[str]
     if "affinity" not in known:
         raise AgentError("BAD_REQUEST", f"{program}: this release has no --affinity")
     return [*words, "-a", str(affinity)]
-
-
-def dies_with_parent() -> None:
-    """Have the kernel end this process when the one that started it is gone."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _start(words: Sequence[str], affinity: int | None, log: Path) -> _Running:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
-from board_agent import builds, contention, facts, runtime, sensors, tool
+from board_agent import builds, facts, runtime, sensors
 from board_agent.builds import Build
 from board_agent.errors import AgentError
 from board_agent.inner import Inner
@@ -28,8 +28,12 @@ def run(job: Job, board: Board, log_path: Path) -> dict[str, Any]:
     """The result of any kind of work; stdout and stderr of this process go to the log."""
     _check_kind_of_board(job, board)
     if job.kind == "tool":
+        from board_agent import tool
+
         return tool.run(job, board, log_path)
     if job.kind == "contend":
+        from board_agent import contention
+
         result = contention.run(job, board)
         return {**result, "runtime": runtime.printed_facts(_read_log(log_path))}
     axengine = runtime.import_axengine(board)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from orchestrator.domain import Agreement, Json, Recipe
 from orchestrator.evaluation import has_masks, masks_of
 from orchestrator.hashing import as_json
-from orchestrator.resampling import MIN_IMAGES, interval, interval_of_mean, weights
+from orchestrator.resampling import MIN_IMAGES, interval, weights
 from orchestrator.segmentation import Tally, agreement_of, tally
 from orchestrator.tasks import Answer, task_of
 
@@ -38,11 +38,8 @@ def answers_sha256(answers: Sequence[Answer]) -> str:
 def agreement_with(
     references: Sequence[Answer], answers: Sequence[Answer], recipe: Recipe
 ) -> Agreement:
-    """Compare with the float model's answers to the same, first images; with an interval."""
-    agreed = task_of(recipe).compare(references[: len(answers)], answers, recipe)
-    if agreed.interval is None:
-        agreed = replace(agreed, interval=interval_of_mean(agreed.per_image))
-    return agreed
+    """Compare with the float model's answers to the same, first images."""
+    return task_of(recipe).compare(references[: len(answers)], answers, recipe)
 
 
 class Truth:

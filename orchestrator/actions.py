@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 
 from orchestrator.cache import Cache, Produced, Wanted
@@ -80,7 +79,7 @@ def export_action(task: Task) -> tuple[ActionRecord, bool]:
         if commit is not None and commit != revision:
             moving = f"revision {revision or 'main'} may move; it is commit {commit} now"
             shop.progress.event("export", f"{moving}: pin it with checkpoint.revision")
-        images = list(islice(evaluation_images(recipe), CHECK_IMAGES))
+        images = evaluation_images(recipe, CHECK_IMAGES)
         done = export(recipe, sources.checkpoint.folder, images, folder)
         facts: dict[str, Json] = {
             "summary": f"{megabytes(done.path)}, against torch on {done.images} images: "
@@ -101,7 +100,7 @@ def _take_onnx(task: Task, folder: Path) -> Produced:
     _need("onnxruntime", stage="export")
     recipe, shop = task.recipe, task.shop
     shop.progress.event("export", f"nothing to do: {recipe.checkpoint.source} is ONNX already")
-    images = list(islice(evaluation_images(recipe), 1))
+    images = evaluation_images(recipe, 1)
     done = take_onnx(recipe, task.sources.checkpoint.folder, images, folder)
     facts: dict[str, Json] = {
         "summary": f"{megabytes(done.path)} of your own, runs on {len(images)} image",
@@ -172,7 +171,7 @@ def check_action(
 
     def make(folder: Path) -> Produced:
         _need("onnxruntime", stage="check")
-        images = list(islice(evaluation_images(recipe), recipe.check.images))
+        images = evaluation_images(recipe, recipe.check.images)
         with shop.blobs.open(onnx) as graph, shop.blobs.open(axmodel) as model:
             bench = Bench(shop.toolchain, sources.toolchain, shop.progress, folder, log)
             done = check(recipe, graph, model, images, bench)

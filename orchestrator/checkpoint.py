@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator import hub
 from orchestrator.domain import Checkpoint
 from orchestrator.errors import ConfigError
 from orchestrator.hashing import sha256_files
@@ -14,7 +14,6 @@ from orchestrator.recipe import SHIPPED
 
 _WEIGHTS = ("*.safetensors", "*.bin")
 _WANTED = ("config.json", "preprocessor_config.json", *_WEIGHTS)
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def find_checkpoint(checkpoint: Checkpoint) -> FoundCheckpoint:
     folder = Path(checkpoint.source).expanduser()
     if folder.is_dir():
         return _in_folder(folder, f"checkpoint folder {folder}")
-    if not _HUB_ID.fullmatch(checkpoint.source) or folder.exists():
+    if not hub.ID.fullmatch(checkpoint.source) or folder.exists():
         raise ConfigError(
             f"checkpoint folder {folder}: no such folder",
             "--checkpoint wants a folder with config.json and model.safetensors",
@@ -76,23 +75,12 @@ def _in_folder(folder: Path, label: str, commit: str | None = None) -> FoundChec
 
 def _from_hub(checkpoint: Checkpoint) -> FoundCheckpoint:
     """Fetch from the hub, or from its cache on this machine."""
+    source, revision = checkpoint.source, checkpoint.revision
     try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError
+        folder = hub.fetch(source, revision, _WANTED)
     except ImportError as error:
         raise ConfigError(
             "fetching a checkpoint needs transformers and its hub client",
             "pip install 'orch[export]', or build on another host",
         ) from error
-    name = f"checkpoint {checkpoint.source} (revision {checkpoint.revision or 'main'})"
-    try:
-        folder = snapshot_download(
-            checkpoint.source, revision=checkpoint.revision, allow_patterns=list(_WANTED)
-        )
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(
-            f"{name}: cannot be had from the hub: {reason}",
-            "with no network, give a local copy: --checkpoint DIR",
-        ) from error
-    return _in_folder(Path(folder), name, commit=Path(folder).name)
+    return _in_folder(folder, hub.label(source, revision), commit=folder.name)

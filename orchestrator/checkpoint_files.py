@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator import hub
 from orchestrator.domain import Json
 from orchestrator.errors import ConfigError
 
 CONFIG, PROCESSOR = "config.json", "preprocessor_config.json"
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _NO_PROCESSOR = (
     "copy it from the model that yours was trained from, or write the recipe by hand: "
     "docs/how-to/own-checkpoint.md"
@@ -45,7 +44,7 @@ def read_checkpoint_files(source: str, revision: str | None) -> CheckpointFiles:
         )
     if folder.is_dir():
         where, name, commit = folder.resolve(), str(folder.resolve()), None
-    elif _HUB_ID.fullmatch(source):
+    elif hub.ID.fullmatch(source):
         where = _from_hub(source, revision)
         name, commit = source, where.name
     else:
@@ -57,20 +56,9 @@ def read_checkpoint_files(source: str, revision: str | None) -> CheckpointFiles:
 def _from_hub(source: str, revision: str | None) -> Path:
     """Fetch the two files, or find them in the hub's cache on this machine."""
     try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError
+        return hub.fetch(source, revision, (CONFIG, PROCESSOR))
     except ImportError as error:
         raise _missing() from error
-    try:
-        found = snapshot_download(source, revision=revision, allow_patterns=[CONFIG, PROCESSOR])
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(
-            f"checkpoint {source} (revision {revision or 'main'}): cannot be had from the hub: "
-            f"{reason}",
-            "with no network, give a local copy: --checkpoint DIR",
-        ) from error
-    return Path(found)
 
 
 def _read(folder: Path, name: str, hint: str) -> dict[str, Json]:

@@ -35,7 +35,7 @@ def _row(outcome: BoardOutcome, measured: Measurement) -> tuple[str, ...]:
     drift = parts[-1].p50_ns / parts[0].p50_ns - 1 if parts and parts[0].p50_ns > 0 else None
     overhead, judged = measured.overhead_ns, outcome.judged
     return (
-        outcome.board + (" (simulated)" if outcome.simulated else ""),
+        outcome.title,
         _course(measured, "temperature_c", 1, ".1f"),
         _course(measured, "npu_clock_mhz", 1, ".0f"),
         _course(measured, "cmm_used_bytes", MIB, ".1f"),
@@ -52,10 +52,9 @@ def _course(measured: Measurement, key: str, unit: float, form: str) -> str:
     """Give `before → after`; with what lies outside of both in between, `before → peak → after`."""
     ends = [number(measured.before, key), number(measured.after, key)]
     known = [format(one / unit, form) if one is not None else _EMPTY for one in ends]
-    inside = [format(one.value / unit, form) for one in seen(measured, key)]
-    if known == [_EMPTY, _EMPTY] and not inside:
-        return _EMPTY
     values = [one.value for one in seen(measured, key)]
+    if known == [_EMPTY, _EMPTY] and not values:
+        return _EMPTY
     low, high = min(values, default=None), max(values, default=None)
     bounds = [one for one in ends if one is not None]
     for extreme, outside in ((low, min), (high, max)):

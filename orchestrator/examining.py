@@ -145,8 +145,7 @@ def _build(recipe: Recipe, shop: Workshop, run_id: str) -> Built:
 
 
 def _scenes(recipe: Recipe, count: int) -> list[NDArray[np.uint8]]:
-    few = replace(recipe.evaluation, count=min(recipe.evaluation.count, count))
-    return [one.pixels for one in evaluation_images(replace(recipe, evaluation=few))]
+    return [one.pixels for one in evaluation_images(recipe, count)]
 
 
 def _float_answers(

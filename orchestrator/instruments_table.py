@@ -116,7 +116,7 @@ def _parts_rows(outcomes: Sequence[BoardOutcome]) -> Iterator[tuple[str, ...]]:
         invalid = outcome.judged is not None and outcome.judged.verdict == "INVALID"
         if parts is not None and not invalid:
             times = (parts.pre, parts.copy_in, parts.npu, parts.copy_out, parts.post)
-            yield _name(outcome), *(_EMPTY if one is None else f"{one:.3f}" for one in times)
+            yield outcome.title, *(_EMPTY if one is None else f"{one:.3f}" for one in times)
 
 
 def _tool_rows(outcomes: Sequence[BoardOutcome]) -> Iterator[tuple[str, ...]]:
@@ -124,7 +124,7 @@ def _tool_rows(outcomes: Sequence[BoardOutcome]) -> Iterator[tuple[str, ...]]:
         tool = outcome.tool
         if tool is None:
             continue
-        name = _name(outcome)
+        name = outcome.title
         ours = None if outcome.measurement is None else latency_of(outcome.measurement)
         p50 = _EMPTY if ours is None else f"{ours.p50_ms:.3f}"
         if tool.error_code:
@@ -153,7 +153,7 @@ def _contention_rows(outcomes: Sequence[BoardOutcome]) -> Iterator[tuple[str, ..
         contention = outcome.contention
         if contention is None:
             continue
-        name = _name(outcome)
+        name = outcome.title
         if contention.error_code:
             empty = [_EMPTY] * (len(CONTENTION_COLUMNS) - 3)
             yield (name, contention.instrument, *empty, f"failed: {contention.error_code}")
@@ -201,10 +201,6 @@ def _power_rows(outcomes: Sequence[BoardOutcome]) -> Iterator[tuple[str, ...]]:
                 str(power.failures),
                 "yes" if power.simulated else "no",
             )
-
-
-def _name(outcome: BoardOutcome) -> str:
-    return outcome.board + (" (simulated)" if outcome.simulated else "")
 
 
 def _text(value: Json) -> str:

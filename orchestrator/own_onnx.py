@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 from orchestrator.domain import ExportSpec, Recipe
 from orchestrator.errors import ExportError
 from orchestrator.onnx_graph import count_ops, external_files
+from orchestrator.pulsar2.preflight.shapes import MOST_BYTES
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
-
-#: Of protobuf: a message, and so an ONNX file with its tensors inside, is smaller than 2 GiB.
-_MOST_BYTES = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ def write_own(recipe: Recipe, source: Path, path: Path) -> Taken:
     import onnx
 
     size = source.stat().st_size + sum(one.stat().st_size for one in external_files(source))
-    if size > _MOST_BYTES:
+    if size > MOST_BYTES:
         raise ExportError(
             f"{source}: is {size / 1e9:.1f} GB with its data, ONNX files end at 2 GiB",
             "Pulsar2 takes no larger ones either",

@@ -31,12 +31,11 @@ from orchestrator.domain import (
     RunRecord,
 )
 from orchestrator.fleet.beside import failed_beside
-from orchestrator.fleet.comparing import OnHost, on_host
+from orchestrator.fleet.comparing import OnHost, judged_summary, on_host
 from orchestrator.fleet.pictures import draw_contact_sheet, images_to_draw
 from orchestrator.fleet.quorum import quorums, with_quorums
 from orchestrator.fleet.rolling import Crew, Roll, Rolled, roll
 from orchestrator.fleet.visits import Gear, Visit
-from orchestrator.hashing import as_json
 from orchestrator.leases import owner_of
 from orchestrator.seams import Blobs
 from orchestrator.stages.deploy import manifest, wanted
@@ -203,16 +202,9 @@ def _finished(
         exit_code=1 if rolled.stopped or failed else summary.exit_code,
         summary={
             **started.summary,
-            "target": str(visit.release.target),
-            "pulsar2": visit.release.pulsar2_version,
-            "release_id": visit.release.release_id,
-            "simulated": visit.release.simulated,
+            **judged_summary(visit.release, summary, alike, aside.accuracy),
             "check": _kept(checked),
-            "accuracy": dict(aside.accuracy),
-            "bit_agreement": as_json(alike),
             "sentence": sentence,
-            "failed_boards": list(summary.failed_boards),
-            "failed_gates": list(summary.failed_gates),
             "not_begun": list(rolled.waiting),
             "quarantined": dict(aside.skipped),
             "relay_bytes": dict(aside.relayed),

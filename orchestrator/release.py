@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.domain import ActionRecord, Artifact, Json, Recipe, Release, Target
@@ -12,10 +13,13 @@ from orchestrator.images import NamedImage, load_images, runtime_input
 from orchestrator.seams import Blobs
 
 
-def evaluation_images(recipe: Recipe) -> list[NamedImage]:
-    """Give the evaluation images at the model's size."""
+def evaluation_images(recipe: Recipe, most: int | None = None) -> list[NamedImage]:
+    """Give the evaluation images at the model's size, the first of them where `most` says so."""
     _, _, height, width = recipe.export.shape
-    return list(load_images(recipe.evaluation, "evaluation", height, width, recipe.preprocess))
+    source = recipe.evaluation
+    if most is not None:
+        source = replace(source, count=min(source.count, most))
+    return list(load_images(source, "evaluation", height, width, recipe.preprocess))
 
 
 def make_release(recipe: Recipe, compiled: ActionRecord, inputs: tuple[Artifact, ...]) -> Release:

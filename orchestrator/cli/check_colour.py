@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.answers import plain
 from orchestrator.cli.examine import end, examine
 from orchestrator.cli.options import (
     CalibrationOption,
@@ -96,11 +97,7 @@ def _print_json(
         text, hint = explain(one, test.recipe, test.trained)
         row: dict[str, Json] = {"maker": one.maker, "best": one.best, "text": text, "hint": hint}
         rows.append(row | {"alike": as_json(one.alike), "blind": list(one.blind)})
-    failed: list[Json] = [
-        {"board": one.board, "error_code": one.error_code, "error": one.error, "hint": one.hint}
-        for one in answers
-        if one.value is None
-    ]
+    failed: list[Json] = [plain(one) for one in answers if one.value is None]
     warnings: list[Json] = list(test.warnings)
     found_json: dict[str, Json] = {"recipe": test.recipe.name, "warnings": warnings}
     print_json(found_json | {"findings": rows, "failed": failed})

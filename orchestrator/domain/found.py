@@ -131,6 +131,11 @@ class BoardOutcome:
     contention: Contention | None = None
     power: Power | None = None
 
+    @property
+    def title(self) -> str:
+        """Name the board to people, and say where it is simulated."""
+        return self.board + (" (simulated)" if self.simulated else "")
+
 
 @dataclass(frozen=True, slots=True)
 class ActionRecord:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from orchestrator.accuracy import Simulator, Truth, host_accuracy, truth_of
 from orchestrator.building import Built
-from orchestrator.domain import ActionRecord, Json, Recipe
+from orchestrator.domain import ActionRecord, Json, Recipe, Release
+from orchestrator.fleet.quorum import Quorum
+from orchestrator.hashing import as_json
 from orchestrator.seams import Blobs
+from orchestrator.table import Summary
 from orchestrator.tasks import Answer
 
 
@@ -45,6 +49,23 @@ def on_host(recipe: Recipe, built: Built, blobs: Blobs) -> OnHost:
     names = [item.name.removesuffix(".bin") for item in built.release.inputs]
     kept = host_accuracy(recipe, names, reference, simulator, truth)
     return OnHost(reference, simulator.answers if simulator else (), truth, kept)
+
+
+def judged_summary(
+    release: Release, summary: Summary, alike: Sequence[Quorum], accuracy: Mapping[str, Json]
+) -> dict[str, Json]:
+    """Give what every run that judges a release keeps in its summary."""
+    return {
+        "target": str(release.target),
+        "pulsar2": release.pulsar2_version,
+        "release_id": release.release_id,
+        "simulated": release.simulated,
+        "accuracy": dict(accuracy),
+        "bit_agreement": as_json(list(alike)),
+        "sentence": summary.sentence,
+        "failed_boards": list(summary.failed_boards),
+        "failed_gates": list(summary.failed_gates),
+    }
 
 
 def _answers(action: ActionRecord, role: str, blobs: Blobs) -> tuple[Answer, ...]:

@@ -37,8 +37,7 @@ Pixels = NDArray[np.uint8]
 
 def images_to_draw(recipe: Recipe) -> tuple[NamedImage, ...]:
     """Give the evaluation images that pictures are made of."""
-    few = replace(recipe.evaluation, count=min(recipe.evaluation.count, _SEEN))
-    return tuple(evaluation_images(replace(recipe, evaluation=few)))
+    return tuple(evaluation_images(recipe, _SEEN))
 
 
 def draw(one: Visited, visit: Visit, images: Sequence[NamedImage], folder: Path) -> BoardOutcome:
@@ -57,7 +56,7 @@ def draw(one: Visited, visit: Visit, images: Sequence[NamedImage], folder: Path)
         image = trios[number][0]
         name = f"{len(paths) + 1:02d}-{image.name[:_MOST_NAME]}.png"
         path = folder / "overlays" / outcome.board / name
-        _write(path, f"{outcome.board}{_honest(outcome)}", recipe, trios[number])
+        _write(path, outcome.title, recipe, trios[number])
         paths.append(str(path.relative_to(folder)))
     small = [_small(recipe, image, found, reference) for image, reference, found in trios]
     thumbs = _thumbs(folder, outcome.board)
@@ -86,8 +85,9 @@ def draw_contact_sheet(
         _row(recipe, images[number], visit.reference[number], number, shares, strips)
         for number in order[:MOST_IMAGES]
     ]
+    honest = " (simulated)" if any(one.simulated for one in outcomes) else ""
     title = (
-        f"{recipe.name}: {_some(len(boards), len(shares), 'boards')}{_honest(*outcomes)}, "
+        f"{recipe.name}: {_some(len(boards), len(shares), 'boards')}{honest}, "
         f"{_some(len(rows), len(images), 'images')}, the worst first"
     )
     path = folder / "contact-sheet.png"
@@ -171,11 +171,6 @@ def _small(recipe: Recipe, image: NamedImage, answer: Answer, reference: Answer)
     """Paint an answer by itself in a contact sheet's size."""
     picture = task_of(recipe).paint(answer, recipe, reference)
     return painted(image.pixels, picture, cell_size(*image.pixels.shape[:2]), over=False)
-
-
-def _honest(*outcomes: BoardOutcome) -> str:
-    """Say so where a board is simulated."""
-    return " (simulated)" if any(one.simulated for one in outcomes) else ""
 
 
 def _thumbs(folder: Path, board: str) -> Path:

@@ -10,13 +10,12 @@ from orchestrator.accuracy_gates import broken_accuracy_gates
 from orchestrator.agent import Agent
 from orchestrator.clock import now
 from orchestrator.domain import BoardOutcome, Json, Recipe, Release, RunRecord
-from orchestrator.errors import AgentError
+from orchestrator.fleet.comparing import judged_summary
 from orchestrator.fleet.errands import Answer as ErrandAnswer
 from orchestrator.fleet.quorum import quorums, with_quorums
-from orchestrator.hashing import as_json
 from orchestrator.inferring import infer
 from orchestrator.leases import leased
-from orchestrator.stages.deploy import Means, deploy, needs_switch, wanted
+from orchestrator.stages.deploy import Means, deploy, needs_switch, wanted, wrong_release
 from orchestrator.table import Summary
 from orchestrator.tasks import Answer
 from orchestrator.transfer.encoding import Encoder
@@ -57,12 +56,7 @@ def examine(agent: Agent, asked: Examination, encoder: Encoder) -> Examined:
     agent.end_after(asked.deadline_s)
     with leased(agent, asked.owner, [item.sha256 for item in wanted(release)]) as probe:
         if needs_switch(probe, release):
-            raise AgentError(
-                f"{agent.board.name}: it has release {probe.current or 'none'}, "
-                f"not {release.release_id}",
-                "bring it there first: orch deploy",
-                "NO_RELEASE",
-            )
+            raise wrong_release(agent, probe, release)
         # Nothing but images can be missing, and nothing is switched.
         delivery = deploy(agent, probe, release, Means(encoder))
         shapes = [one.shape for one in asked.reference]
@@ -125,15 +119,5 @@ def conclude(
         run,
         finished_at=now(),
         exit_code=summary.exit_code,
-        summary={
-            "target": str(release.target),
-            "pulsar2": release.pulsar2_version,
-            "release_id": release.release_id,
-            "simulated": release.simulated,
-            "accuracy": dict(kept),
-            "bit_agreement": as_json(found),
-            "sentence": summary.sentence,
-            "failed_boards": list(summary.failed_boards),
-            "failed_gates": list(summary.failed_gates),
-        },
+        summary=judged_summary(release, summary, found, kept),
     )

@@ -34,6 +34,7 @@ from orchestrator.stages.deploy import (
     missing_blobs,
     needs_switch,
     wanted,
+    wrong_release,
 )
 from orchestrator.stages.run import Work, run
 from orchestrator.stages.smoke import smoke
@@ -153,12 +154,7 @@ def _bring(agent: Agent, probe: Probe, visit: Visit, gear: Gear, found: _Found) 
 def _look(agent: Agent, probe: Probe, release: Release) -> Delivery:
     """Look whether the board has the release already. Raises AgentError."""
     if needs_switch(probe, release) or missing_blobs(probe, release):
-        raise AgentError(
-            f"{agent.board.name}: it has release {probe.current or 'none'}, "
-            f"not {release.release_id}",
-            "bring it there first: orch deploy",
-            "NO_RELEASE",
-        )
+        raise wrong_release(agent, probe, release)
     return Delivery(release.release_id, 0, agent.uploaded, activated=False, facts=probe.facts)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.agent import SHORT_DEADLINE_S, Agent
 from orchestrator.domain import Artifact, Board, Delivery, Json, Release
+from orchestrator.errors import AgentError
 from orchestrator.leases import look
 from orchestrator.replies import Probe
 from orchestrator.transfer.shipping import Sent, Shipment, deliver, plan_transfer
@@ -135,6 +136,15 @@ def plan(
 def wanted(release: Release) -> tuple[Artifact, ...]:
     """Give all blobs of a release and of its evaluation set."""
     return (*release.files.values(), *release.inputs)
+
+
+def wrong_release(agent: Agent, probe: Probe, release: Release) -> AgentError:
+    """Say that a board has another release than the one that is asked about."""
+    return AgentError(
+        f"{agent.board.name}: it has release {probe.current or 'none'}, not {release.release_id}",
+        "bring it there first: orch deploy",
+        "NO_RELEASE",
+    )
 
 
 def missing_blobs(probe: Probe, release: Release) -> list[Artifact]:

@@ -15,6 +15,7 @@ from orchestrator.errors import ExportError
 from orchestrator.images import NamedImage, normalise
 from orchestrator.onnx_graph import count_ops, run_float
 from orchestrator.own_onnx import Taken, write_own
+from orchestrator.pulsar2.preflight.shapes import MOST_BYTES
 from orchestrator.tasks import task_of
 from orchestrator.torch_model import load_module
 from orchestrator.torch_trace import run_torch, trace
@@ -22,8 +23,6 @@ from orchestrator.torch_trace import run_torch, trace
 Outputs = Sequence[NDArray[np.floating]]
 #: Up to here `export.max_abs_diff` is meant as it stands; of larger values it is a share.
 FULL_SCALE = 10.0
-#: What protobuf holds in one message.
-MOST_BYTES = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Optimized:
 
     Attributes:
         path: the ONNX file.
-        reference: a .npy file, (images, H, W) int32: the float model's classes of each image.
+        reference: a .npy file: the float model's answer to each image (orchestrator.tasks).
         ops_before: operators of the graph as it was exported.
         ops_after: operators after simplification, without the head.
         agreement: how much of the answers is as the exported graph has it, 0..1.

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +12,10 @@ import pytest
 import yaml
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.e2e.desk import Desk
+
 pytestmark = pytest.mark.slow
 
-ORCH = Path(sys.executable).with_name("orch")
 INVENTORY = """\
 boards:
   sim-01: {simulated: true}
@@ -51,18 +49,8 @@ class Folder:
 
     def orch(self, *argv: str) -> tuple[int, dict[str, object], str]:
         """Give the exit code, the report and what went to stderr."""
-        done = subprocess.run(
-            [str(ORCH), *argv, "--json"],
-            cwd=self.path,
-            env=os.environ | {"HF_HUB_OFFLINE": "1", "COLUMNS": "200"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        report = json.loads(done.stdout) if done.stdout.strip() else {}
-        return done.returncode, report, done.stderr
+        code, out, said = Desk(self.path).orch(*argv, "--json")
+        return code, json.loads(out) if out.strip() else {}, said
 
 
 @pytest.fixture
