@@ -20,6 +20,7 @@ from orchestrator.domain import (
     StoredBlob,
     ToolchainIdentity,
 )
+from orchestrator.fleet_history import FleetHistory
 from orchestrator.fleet_memory import FleetMemory
 
 
@@ -116,7 +117,7 @@ class Blobs(Protocol):
         ...
 
 
-class Ledger(FleetMemory, Protocol):
+class Ledger(FleetMemory, FleetHistory, Protocol):
     """What happened: runs, actions, board outcomes with raw samples; and what boards were like."""
 
     def start_run(self, run: RunRecord) -> None:

@@ -20,6 +20,7 @@ from orchestrator.domain import (
     Judged,
     KeptRelease,
     Measurement,
+    Origin,
     Pairing,
     Power,
     RunRecord,
@@ -54,7 +55,7 @@ def measurement_of(row: RowMapping, details: Mapping[str, Any]) -> Measurement:
 def _tuples(details: Mapping[str, Any]) -> dict[str, Any]:
     """Give a measurement's details as they were before JSON made lists of them."""
     more = {**details}
-    for name in {"block_sizes", "readings"} & {*more}:
+    for name in {"block_sizes", "readings", "round_sizes"} & {*more}:
         more[name] = tuple(more[name])
     if "parts_ns" in more:
         more["parts_ns"] = {part: tuple(times) for part, times in more["parts_ns"].items()}
@@ -92,6 +93,7 @@ def outcome_of(
         tool=_tool_of(details.get("tool")),
         contention=_contention_of(details.get("contention")),
         power=_power_of(details.get("power")),
+        origin=Origin(**details["origin"]) if details.get("origin") else None,
     )
 
 

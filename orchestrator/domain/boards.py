@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from orchestrator.domain.instruments import PowerHook
+from orchestrator.domain.nights import VerifySpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +115,4 @@ class Fleet:
     rollout: Rollout = Rollout()
     board_deadline_s: float = 3600.0
     quarantine_after: int = 3
+    verify: VerifySpec = field(default_factory=VerifySpec)

@@ -100,6 +100,21 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What a board's figures are grouped by later, as far as the board itself does not tell.
+
+    Attributes:
+        toolchain_digest: of what compiled the model.
+        max_cycle: what the compiler predicts for an inference, in NPU cycles; None: it does not.
+    """
+
+    site: str
+    pulsar2: str
+    toolchain_digest: str
+    max_cycle: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BoardOutcome:
     """Everything one run learned of one board; `error` says why the rest may be missing.
 
@@ -111,6 +126,7 @@ class BoardOutcome:
         tool: what `ax_run_model` found beside our own measurement; None: it was not asked.
         contention: several processes at once, where that was asked for.
         power: what the board drew meanwhile; None: it has no power hook.
+        origin: None: it was recorded by an orch that did not keep it.
     """
 
     board: str
@@ -130,6 +146,7 @@ class BoardOutcome:
     tool: ToolMeasurement | None = None
     contention: Contention | None = None
     power: Power | None = None
+    origin: Origin | None = None
 
     @property
     def title(self) -> str:

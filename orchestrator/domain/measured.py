@@ -33,6 +33,8 @@ class Measurement:
             board does not tell.
         after_first: the sensors after the first run: all that the model holds is there; empty: not
             read.
+        round_sizes: samples of each consecutive round, where it was measured in several with other
+            work between; empty: one round. Blocks and readings are those of all rounds, in order.
     """
 
     board: str
@@ -50,6 +52,7 @@ class Measurement:
     warmup_ended: str = ""
     left_cmm_bytes: int | None = None
     after_first: Mapping[str, Json] = field(default_factory=dict)
+    round_sizes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

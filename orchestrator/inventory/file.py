@@ -12,10 +12,14 @@ from orchestrator.inventory.values import (
     Hops,
     Interval,
     Login,
+    Milliseconds,
+    MoreRounds,
     Names,
+    Nights,
     Parallel,
     Port,
     Rate,
+    Rounds,
     Seconds,
     Secret,
     Share,
@@ -128,6 +132,22 @@ class RolloutEntry(_Keys):
     max_agreement_loss: Share | None = Field(None, description="agreement below the baseline: 1%")
 
 
+class VerifyEntry(_Keys):
+    """How the fleet is measured and judged by `orch verify`."""
+
+    recipes: Names | None = Field(
+        None, description="recipes to measure; default: the fleet's own alone"
+    )
+    rounds: Rounds = Field(5, description="measurements of each recipe on each board")
+    more_rounds: MoreRounds = Field(5, description="so many more at most where these do not tell")
+    margin: Share = Field(0.02, description="share by which p50 may be above its baseline: 2%")
+    margin_ms: Milliseconds = Field(0.05, description="a smaller change in ms fails nothing")
+    max_agreement_loss: Share = Field(0.005, description="agreement below its baseline: 0.5%")
+    max_miou_loss: Share = Field(0.01, description="mIoU below its baseline: 1%")
+    baseline_nights: Nights = Field(14, description="compared with so many nights before")
+    budget_s: Seconds | None = Field(None, description="how long a night may take")
+
+
 class FleetEntry(_Keys):
     """A named set of boards."""
 
@@ -139,6 +159,7 @@ class FleetEntry(_Keys):
     rollout: RolloutEntry = Field(default_factory=RolloutEntry)
     board_deadline_s: Seconds = Field(3600.0, description="time for all the work on one board")
     quarantine_after: Parallel = Field(3, description="failures in a row before a board rests")
+    verify: VerifyEntry = Field(default_factory=VerifyEntry)
 
     @model_validator(mode="after")
     def _has_boards(self) -> FleetEntry:

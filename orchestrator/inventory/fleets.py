@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from orchestrator.domain import Board, Caps, Fleet, Rollout
+from orchestrator.domain import Board, Caps, Fleet, Rollout, VerifySpec
 from orchestrator.errors import ConfigError
 from orchestrator.inventory.boards import spelled_out, unknown
-from orchestrator.inventory.file import FleetEntry, InventoryFile, RolloutEntry
+from orchestrator.inventory.file import FleetEntry, InventoryFile, RolloutEntry, VerifyEntry
 from orchestrator.name_ranges import is_glob, is_range, matcher
 from orchestrator.selection import select
 from orchestrator.yaml_file import Place, YamlFile
@@ -36,6 +36,7 @@ def read_fleet(
         rollout,
         entry.board_deadline_s,
         entry.quarantine_after,
+        _verify(entry.verify),
     )
 
 
@@ -95,3 +96,7 @@ def _rollout(
         max_slowdown=entry.max_slowdown,
         max_agreement_loss=entry.max_agreement_loss,
     )
+
+
+def _verify(entry: VerifyEntry) -> VerifySpec:
+    return VerifySpec(**(entry.model_dump() | {"recipes": tuple(entry.recipes or ())}))

@@ -118,6 +118,10 @@ def _own_folder(path: str) -> str:
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
+Rounds = Annotated[int, Field(ge=1, le=100)]
+MoreRounds = Annotated[int, Field(ge=0, le=100)]
+Nights = Annotated[int, Field(ge=1, le=365)]
+Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
 Parallel = Annotated[int, Field(ge=1, le=1024)]
 EnvText = Annotated[str, Field(min_length=1), AfterValidator(_env_name)]
 Login = Annotated[str, AfterValidator(_login)]

@@ -1,0 +1,1 @@
+"""A night on a fleet: planned, measured in turns, judged, reported, and gone on with."""

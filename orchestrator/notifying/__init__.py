@@ -1,0 +1,1 @@
+"""Telling somebody how a night ended."""

@@ -1,0 +1,1 @@
+"""What a night came to, in every format: screen, HTML, JSON, JUnit, CSV, Markdown, OpenMetrics."""
