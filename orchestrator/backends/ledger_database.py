@@ -5,15 +5,15 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, event, insert, make_url, select, update
+from sqlalchemy import create_engine, event, insert, inspect, make_url, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from orchestrator.backends.ledger_schema import META, SCHEMA_VERSION, UPGRADABLE, VERSION
+from orchestrator.backends.ledger_schema import META, SCHEMA_VERSION, VERSION
 from orchestrator.errors import ConfigError, OrchError
 
 if TYPE_CHECKING:
@@ -79,7 +79,35 @@ def open_database(url: str) -> Engine:
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
-    with engine.begin() as connection:  # several may open a new ledger at once
+    if _schema_of(engine) is None:
+        _make(engine)
+    found = _schema_of(engine)
+    if found is not None and found < SCHEMA_VERSION:
+        from orchestrator.backends.ledger_migrations import bring_up_to_date
+
+        _keep_copy(engine, found)
+        bring_up_to_date(engine)
+        found = _schema_of(engine)
+    if found != SCHEMA_VERSION:
+        raise ConfigError(
+            f"ledger {public_url(url)}: it has schema {found}, this orch knows {SCHEMA_VERSION}",
+            "a newer orch wrote it: use that one, or another ORCH_HOME",
+        )
+    return engine
+
+
+def _schema_of(engine: Engine) -> int | None:
+    """Give the schema of a ledger; None: it is new."""
+    if not inspect(engine).has_table(VERSION.name):
+        return None
+    with engine.connect() as connection:
+        found: int | None = connection.execute(select(VERSION.c.version)).scalar()
+        return found
+
+
+def _make(engine: Engine) -> None:
+    """Make all tables, or what another process that opens it too has not made yet."""
+    with engine.begin() as connection:
         for table in META.sorted_tables:
             connection.execute(CreateTable(table, if_not_exists=True))
             for index in table.indexes:
@@ -87,20 +115,17 @@ def open_database(url: str) -> Engine:
     with suppress(IntegrityError), engine.begin() as connection:
         if connection.execute(select(VERSION.c.version)).scalar() is None:
             connection.execute(insert(VERSION).values(version=SCHEMA_VERSION))
-    with engine.connect() as connection:
-        old = connection.execute(select(VERSION.c.version)).scalar() in UPGRADABLE
-    if old:
-        with engine.begin() as connection:
-            older = VERSION.c.version.in_(UPGRADABLE)
-            connection.execute(update(VERSION).where(older).values(version=SCHEMA_VERSION))
-    with engine.connect() as connection:
-        found = connection.execute(select(VERSION.c.version)).scalar()
-    if found != SCHEMA_VERSION:
-        raise ConfigError(
-            f"ledger {public_url(url)}: it has schema {found}, this orch knows {SCHEMA_VERSION}",
-            "use the orch that wrote it, or another ORCH_HOME",
-        )
-    return engine
+
+
+def _keep_copy(engine: Engine, schema: int) -> None:
+    """Keep a ledger in a file as it is before it is brought up to date."""
+    path = engine.url.database
+    if engine.dialect.name != "sqlite" or not path or path == ":memory:":
+        return
+    copy = Path(f"{path}.schema-{schema}")
+    if not copy.exists():
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
 
 
 def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

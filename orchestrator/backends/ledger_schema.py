@@ -8,12 +8,24 @@ import zlib
 from array import array
 from typing import Any
 
-from sqlalchemy import JSON, Column, Float, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 #: Raised by one with every change of the tables.
-SCHEMA_VERSION = 4
-#: Schemas that need no more than the tables they have not: those are made on opening.
-UPGRADABLE = (1, 2, 3)
+SCHEMA_VERSION = 5
 
 META = MetaData()
 VERSION = Table("schema_version", META, Column("version", Integer, primary_key=True))
@@ -136,6 +148,99 @@ COMPATIBILITY = Table(
     Column("outcome", String(16), primary_key=True),
     Column("count", Integer, nullable=False),
     Column("at", String(32), nullable=False),
+)
+#: One row per board and run: what history is made of.
+FIGURES = Table(
+    "figures",
+    META,
+    Column("run_id", String(64), primary_key=True),
+    Column("board", String(64), primary_key=True),
+    Column("recipe", String(128), nullable=False),
+    Column("fleet", String(64), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("night", String(64), nullable=False),
+    Column("site", String(64), nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("error_code", String(32), nullable=False),
+    Column("n", Integer, nullable=False),
+    *(
+        Column(name, Double)
+        for name in ("p50_ms", "low_ms", "high_ms", "p90_ms", "p99_ms", "npu_ms")
+    ),
+    Column("rounds_ms", JSON, nullable=False),
+    Column("rounds_unused", Integer, nullable=False),
+    *(
+        Column(name, Double)
+        for name in (
+            *("temperature_c", "npu_clock_mhz", "agreement", "agreement_low", "agreement_high"),
+            *("miou", "miou_low", "miou_high", "mask_miou"),
+        )
+    ),
+    Column("output_sha256", String(64), nullable=False),
+    Column("release_id", String(192), nullable=False),
+    Column("pulsar2", String(64), nullable=False),
+    Column("toolchain_digest", String(128), nullable=False),
+    Column("sdk", String(128), nullable=False),
+    Column("kernel", String(128), nullable=False),
+    Column("chip", String(64), nullable=False),
+    Column("max_cycle", BigInteger),
+    Index("figures_of_board", "board", "recipe", "at"),
+)
+NIGHTS = Table(
+    "nights",
+    META,
+    Column("night_id", String(64), primary_key=True),
+    Column("fleet", String(64), nullable=False),
+    Column("started_at", String(32), nullable=False, index=True),
+    Column("finished_at", String(32)),
+    Column("exit_code", Integer),
+    Column("verdict", String(16), nullable=False),
+    Column("runs", JSON, nullable=False),
+    Column("asked", JSON, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("failed_boards", JSON, nullable=False),
+)
+#: A recipe's night on a fleet: a point of its trend, and all that was judged, packed.
+TRENDS = Table(
+    "trends",
+    META,
+    Column("night", String(64), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("run_id", String(64), nullable=False),
+    Column("fleet", String(64), nullable=False),
+    Column("recipe", String(128), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("boards", Integer, nullable=False),
+    *(Column(name, Double) for name in ("p50_ms", "change", "low", "high", "p")),
+    Column("moved", Boolean, nullable=False),
+    Column("agreement", Double),
+    Column("judged", LargeBinary, nullable=False),
+    Index("trends_of_fleet", "fleet", "recipe", "at"),
+)
+BASELINES = Table(
+    "baselines",
+    META,
+    Column("fleet", String(64), primary_key=True),
+    Column("recipe", String(128), primary_key=True),
+    Column("run_id", String(64), nullable=False),
+    Column("set_at", String(32), nullable=False),
+    Column("why", Text, nullable=False),
+)
+#: The hash chain over what is written down.
+CHAIN = Table(
+    "chain",
+    META,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("subject", String(256), nullable=False),
+    Column("content", String(64), nullable=False),
+    Column("before", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("at", String(32), nullable=False),
+    Index("chain_of_subject", "subject", "number"),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, delete, func, insert, select, update
 
@@ -12,20 +12,16 @@ from orchestrator.backends.ledger_database import SqlDatabase
 from orchestrator.backends.ledger_rows import (
     compatibility_key,
     compatibility_of,
-    measurement_of,
-    outcome_of,
 )
 from orchestrator.backends.ledger_schema import (
     COMPATIBILITY,
-    DETAILS,
     HEALTHS,
-    MEASUREMENTS,
     OUTCOMES,
     PLANS,
     RUNS,
     SIGHTINGS,
-    unpack_json,
 )
+from orchestrator.backends.sql_outcomes import read_outcomes
 from orchestrator.domain import (
     BoardOutcome,
     CompatibilityFact,
@@ -94,24 +90,8 @@ class SqlFleetMemory(SqlDatabase):
 
     def outcomes(self, run_id: str) -> list[BoardOutcome]:
         """Give the outcomes of a run in the order of board names."""
-        details = {
-            row["board"]: row
-            for row in self._rows(select(DETAILS).where(DETAILS.c.run_id == run_id))
-        }
-
-        def more(board: str, of: str) -> dict[str, Any]:
-            return unpack_json(details[board][of]) if board in details else {}
-
-        measured = {
-            row["board"]: measurement_of(row, more(row["board"], "measurement"))
-            for row in self._rows(select(MEASUREMENTS).where(MEASUREMENTS.c.run_id == run_id))
-        }
-        where = OUTCOMES.c.run_id == run_id
-        rows = self._rows(select(OUTCOMES).where(where).order_by(OUTCOMES.c.board))
-        return [
-            outcome_of(row, measured.get(row["board"]), more(row["board"], "outcome"))
-            for row in rows
-        ]
+        with self._engine.connect() as connection:
+            return read_outcomes(connection, run_id)
 
     def last_outcomes(
         self, boards: Sequence[str], recipe: str, before_run: str

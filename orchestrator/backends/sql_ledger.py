@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from sqlalchemy import Table, delete, func, insert, select, update
 
+from orchestrator.backends.ledger_chain import link_outcome, link_run
 from orchestrator.backends.ledger_rows import (
     action_of,
     release_of,
@@ -14,6 +15,7 @@ from orchestrator.backends.ledger_rows import (
 from orchestrator.backends.ledger_schema import (
     ACTIONS,
     DETAILS,
+    FIGURES,
     MEASUREMENTS,
     OUTCOMES,
     RELEASES,
@@ -23,10 +25,12 @@ from orchestrator.backends.ledger_schema import (
     pack_samples,
 )
 from orchestrator.backends.sql_fleet_memory import SqlFleetMemory
+from orchestrator.backends.sql_history import SqlHistory
 from orchestrator.domain import ActionRecord, BoardOutcome, KeptAction, KeptRelease, RunRecord
+from orchestrator.figures import figures_of
 
 
-class SqlLedger(SqlFleetMemory):
+class SqlLedger(SqlHistory, SqlFleetMemory):
     """Runs, actions, outcomes and measurements; and what boards were like."""
 
     def start_run(self, run: RunRecord) -> None:
@@ -40,6 +44,7 @@ class SqlLedger(SqlFleetMemory):
             connection.execute(
                 update(RUNS).where(RUNS.c.run_id == run.run_id).values(**asdict(run))
             )
+            link_run(connection, run.run_id)
 
     def record_action(self, action: ActionRecord) -> None:
         """Keep a finished action; the newest of a key wins."""
@@ -106,7 +111,7 @@ class SqlLedger(SqlFleetMemory):
         rest = {"outcome": _more(row, OUTCOMES), "measurement": _more(measured or {}, MEASUREMENTS)}
         key = {"run_id": run_id, "board": outcome.board}
         with self._transaction() as connection:
-            for table in (OUTCOMES, MEASUREMENTS, DETAILS):
+            for table in (OUTCOMES, MEASUREMENTS, DETAILS, FIGURES):
                 same = (table.c.run_id == run_id) & (table.c.board == outcome.board)
                 connection.execute(delete(table).where(same))
             connection.execute(insert(OUTCOMES).values(**row))
@@ -117,6 +122,11 @@ class SqlLedger(SqlFleetMemory):
                 }
                 packed |= {name: measured[name] or 0 for name in ("load_ns", "first_ns")}
                 connection.execute(insert(MEASUREMENTS).values(**(measured | packed | key)))
+            run = connection.execute(select(RUNS).where(RUNS.c.run_id == run_id)).mappings().first()
+            if run is not None:
+                figures = figures_of(run_of(run), outcome)
+                connection.execute(insert(FIGURES).values(**asdict(figures)))
+            link_outcome(connection, run_id, outcome.board)
 
     def runs(self, limit: int) -> list[RunRecord]:
         """Give the newest runs, newest first."""

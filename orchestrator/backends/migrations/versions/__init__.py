@@ -1,0 +1,1 @@
+"""One step of the ledger's schema each."""
