@@ -31,7 +31,7 @@ from orchestrator.domain import (
     RunRecord,
 )
 from orchestrator.fleet.beside import failed_beside
-from orchestrator.fleet.comparing import OnHost, judged_summary, on_host
+from orchestrator.fleet.comparing import OnHost, judged_summary, on_host, origin_of
 from orchestrator.fleet.pictures import draw_contact_sheet, images_to_draw
 from orchestrator.fleet.quorum import quorums, with_quorums
 from orchestrator.fleet.rolling import Crew, Roll, Rolled, roll
@@ -148,6 +148,7 @@ def prepare(order: Order, crew: Crew, started: RunRecord, here: OnHost) -> Visit
         dead=frozenset(owner_of(run_id) for run_id in order.dead),
         again=order.again,
         contend=order.contend,
+        origin=origin_of(built),
     )
 
 

@@ -31,6 +31,7 @@ from orchestrator.cli import (
     simulate,
     toolchain,
     tune,
+    verify,
     verify_accuracy,
     why,
 )
@@ -48,6 +49,7 @@ app = typer.Typer(
 app.command("deploy")(deploy.deploy)
 app.command("build")(build.build)
 app.command("run")(deploy.run)
+app.command("verify")(verify.verify)
 app.command("verify-accuracy")(verify_accuracy.verify_accuracy)
 app.command("report")(report.report)
 app.command("releases")(releases.releases)

@@ -9,7 +9,7 @@ import numpy as np
 
 from orchestrator.accuracy import Simulator, Truth, host_accuracy, truth_of
 from orchestrator.building import Built
-from orchestrator.domain import ActionRecord, Json, Recipe, Release
+from orchestrator.domain import ActionRecord, Json, Origin, Recipe, Release
 from orchestrator.fleet.quorum import Quorum
 from orchestrator.hashing import as_json
 from orchestrator.seams import Blobs
@@ -66,6 +66,17 @@ def judged_summary(
         "failed_boards": list(summary.failed_boards),
         "failed_gates": list(summary.failed_gates),
     }
+
+
+def origin_of(built: Built) -> Origin:
+    """Say what compiled a release; each board puts its own site in."""
+    fields, cycles = built.compiled.fields, built.compiled.facts.get("max_cycle")
+    return Origin(
+        site="",
+        pulsar2=built.release.pulsar2_version,
+        toolchain_digest=fields.get("toolchain_digest", ""),
+        max_cycle=cycles if isinstance(cycles, int) else None,
+    )
 
 
 def _answers(action: ActionRecord, role: str, blobs: Blobs) -> tuple[Answer, ...]:

@@ -180,7 +180,7 @@ def _keep(one: Visited, asked: Roll, crew: Crew) -> BoardOutcome:
 
 def _understood(result: _Result) -> tuple[_Task, Visited]:
     if isinstance(result, Failed):
-        return result.item, _crashed(result.item.board, result.error)
+        return result.item, crashed(result.item.board, result.error)
     return result.item, result.value
 
 
@@ -192,7 +192,8 @@ def _groups(task: _Task) -> tuple[str, ...]:
     return groups(task.board)
 
 
-def _crashed(board: Board, error: Exception) -> Visited:
+def crashed(board: Board, error: Exception) -> Visited:
+    """Give what is left of a visit that ended by a bug."""
     text = f"{board.name}: {type(error).__name__}: {error}"
     hint = "this is a bug in orch: please report it"
     outcome = BoardOutcome(board.name, board.simulated, {})

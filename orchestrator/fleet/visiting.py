@@ -47,7 +47,7 @@ _MODEL_FAILS = frozenset(
 
 def visit_board(board: Board, visit: Visit, gear: Gear) -> Visited:
     """Deploy to one board and run there; a failure is an outcome that keeps what was learned."""
-    found = _Found(Visited(BoardOutcome(board.name, board.simulated, {})))
+    found = nothing_found(board, visit)
 
     def work(agent: Agent) -> None:
         agent.end_after(visit.deadline_s)
@@ -63,29 +63,37 @@ def visit_board(board: Board, visit: Visit, gear: Gear) -> Visited:
         ):
             found.visited = replace(found.visited, token=probe.token)
             found.learn(facts=probe.facts, simulated=probe.facts.get("simulated") is True)
-            _check(board, probe, visit, gear, found)
-            _bring(agent, probe, visit, gear, found)
+            check(board, probe, visit, gear, found)
+            bring(agent, probe, visit, gear, found)
             if visit.measure:
                 _measure(agent, visit, found)
 
-    with _kept(found), gear.connect(board) as transport:
+    with kept(found), gear.connect(board) as transport:
         with_agent(board, transport, visit.agents, work)
     return found.visited
 
 
 @dataclass(slots=True)
-class _Found:
+class Found:
     """What is known of a board so far, whatever happens next."""
 
     visited: Visited
 
     @property
     def outcome(self) -> BoardOutcome:
+        """As it would be recorded now."""
         return self.visited.outcome
 
     def learn(self, **fields: object) -> None:
+        """Add to what is known of the board."""
         outcome = replace(self.outcome, **fields)  # type: ignore[arg-type] # names are checked
         self.visited = replace(self.visited, outcome=outcome)
+
+
+def nothing_found(board: Board, visit: Visit) -> Found:
+    """Give what is known of a board before it is visited."""
+    origin = None if visit.origin is None else replace(visit.origin, site=board.site)
+    return Found(Visited(BoardOutcome(board.name, board.simulated, {}, origin=origin)))
 
 
 def _after(visit: Visit, gear: Gear, board: Board) -> int | None:
@@ -101,7 +109,7 @@ def _alone(board: Board, gear: Gear) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _kept(found: _Found) -> Iterator[None]:
+def kept(found: Found) -> Iterator[None]:
     """Make what goes wrong a part of the outcome."""
     try:
         yield
@@ -113,7 +121,7 @@ def _kept(found: _Found) -> Iterator[None]:
         found.learn(error_code="FAILED", error=str(error), hint=error.hint)
 
 
-def _check(board: Board, probe: Probe, visit: Visit, gear: Gear, found: _Found) -> None:
+def check(board: Board, probe: Probe, visit: Visit, gear: Gear, found: Found) -> None:
     """Refuse a board that cannot take the release, before a byte is copied; keep the remarks."""
     missing = [] if visit.only_measure else missing_blobs(probe, visit.release)
     sent = sum(item.size_bytes for item in missing)
@@ -138,7 +146,7 @@ def _remarks(findings: list[Finding]) -> tuple[str, ...]:
     )
 
 
-def _bring(agent: Agent, probe: Probe, visit: Visit, gear: Gear, found: _Found) -> None:
+def bring(agent: Agent, probe: Probe, visit: Visit, gear: Gear, found: Found) -> None:
     """See to it that the release is the current one, or that it is already."""
     if visit.only_measure:
         found.learn(delivery=_look(agent, probe, visit.release))
@@ -158,7 +166,7 @@ def _look(agent: Agent, probe: Probe, release: Release) -> Delivery:
     return Delivery(release.release_id, 0, agent.uploaded, activated=False, facts=probe.facts)
 
 
-def _measure(agent: Agent, visit: Visit, found: _Found) -> None:
+def _measure(agent: Agent, visit: Visit, found: Found) -> None:
     """Measure the release; go back to the one before where it fails or is worse than is allowed."""
     release = visit.release
     try:
@@ -187,7 +195,7 @@ def _measure(agent: Agent, visit: Visit, found: _Found) -> None:
         _measure_beside(agent, visit, found)
 
 
-def _measure_beside(agent: Agent, visit: Visit, found: _Found) -> None:
+def _measure_beside(agent: Agent, visit: Visit, found: Found) -> None:
     """Measure by other means, apart from the latency; what fails of it is no failure of that."""
     work = (visit.recipe, visit.release, visit.contend, visit.run_id)
     found.learn(**beside(agent, *work, trace=scripted(found.outcome.measurement)))
@@ -195,7 +203,7 @@ def _measure_beside(agent: Agent, visit: Visit, found: _Found) -> None:
     found.visited = replace(found.visited, remarks=remarks)
 
 
-def _undo(agent: Agent, release: Release, why: tuple[str, ...], found: _Found) -> None:
+def _undo(agent: Agent, release: Release, why: tuple[str, ...], found: Found) -> None:
     """Make the release before the current one again, if it was this visit that changed it."""
     delivery = found.outcome.delivery
     if delivery is None or not delivery.activated or delivery.before is None:

@@ -13,6 +13,7 @@ from orchestrator.domain import (
     BoardOutcome,
     CompatibilityFact,
     Contend,
+    Origin,
     Recipe,
     Release,
     Rollout,
@@ -40,6 +41,7 @@ class Visit:
         after: the token under which a board was held before, where it is visited again.
         again: whether a measurement that is not VALID is repeated.
         contend: who is to share the NPU with the release in a measurement of its own; None: nobody.
+        origin: what compiled the release; the site is each board's own.
     """
 
     recipe: Recipe
@@ -62,6 +64,7 @@ class Visit:
     dead: frozenset[str] = frozenset()
     again: Again = field(default_factory=Again)
     contend: Contend | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from orchestrator.judging.location import Floats
 from orchestrator.judging.noise import Series
 
 #: How often chance alone may make the fleet move, and any board: together under 1 in 100 nights.
-FLEET_LEVEL = 0.004
-BOARDS_LEVEL = 0.004
-#: From so many boards on the signed-rank test can be sure enough (2 * 0.5^9 < 0.004).
-_ENOUGH_BOARDS = 9
+FLEET_LEVEL = 0.003
+BOARDS_LEVEL = 0.003
+#: From so many boards on the signed-rank test can be sure enough (2 * 0.5^10 < 0.003).
+_ENOUGH_BOARDS = 10
 _RESAMPLES = 2000
 _SEED = 20_260_101
 _Z = 1.959963984540054

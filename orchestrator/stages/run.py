@@ -44,7 +44,10 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a board is to do; `again` says whether a measurement that is not VALID is repeated."""
+    """What a board is to do; `again` says whether a measurement that is not VALID is repeated.
+
+    With `staged` it is not the current release, but one that lies beside it.
+    """
 
     recipe: Recipe
     release: Release
@@ -52,6 +55,7 @@ class Work:
     run_id: str
     again: Again = field(default_factory=Again)
     waiting: Waiting = field(default_factory=Waiting)
+    staged: bool = False
 
 
 def run(agent: Agent, work: Work) -> Ran:
@@ -61,14 +65,18 @@ def run(agent: Agent, work: Work) -> Ran:
         AgentError: with the agent's code, or INPUT_MISMATCH when an output is not what it must be.
         DeadlineError, Unreachable: the work goes on on the board; the same run_id joins it.
     """
-    recipe, release = work.recipe, work.release
     tried, power, remarks = _measure_until_valid(agent, work)
-    shapes = [one.shape for one in work.reference]
-    of = f"{work.run_id}-infer"
-    answers = infer(agent, recipe, release.release_id, release.inputs, shapes, of)
-    agreed = agreement_with(work.reference, answers, recipe)
+    answers = hear(agent, work)
+    agreed = agreement_with(work.reference, answers, work.recipe)
     *attempts, last = tried
-    return Ran(last, tuple(attempts), agreed, tuple(answers), tuple(remarks), power)
+    return Ran(last, tuple(attempts), agreed, answers, tuple(remarks), power)
+
+
+def hear(agent: Agent, work: Work) -> tuple[Answer, ...]:
+    """Give what the board says of the evaluation images. Raises as `run` does."""
+    release, shapes = work.release, [one.shape for one in work.reference]
+    of = f"{work.run_id}-infer"
+    return tuple(infer(agent, work.recipe, release.release_id, release.inputs, shapes, of))
 
 
 def _measure_until_valid(agent: Agent, work: Work) -> tuple[list[Attempt], Power | None, list[str]]:
@@ -78,7 +86,8 @@ def _measure_until_valid(agent: Agent, work: Work) -> tuple[list[Attempt], Power
     began_s = work.waiting.now_s()
     while True:
         number = len(tried) + 1
-        attempt, power = _measured(agent, work, number)
+        of = f"{work.run_id}-benchmark" + ("" if number == 1 else f"-{number}")
+        attempt, power = measure(agent, work, of)
         tried.append(attempt)
         judged = tried[-1].judged
         if judged.verdict == "VALID" or number > work.again.times:
@@ -94,24 +103,26 @@ def _measure_until_valid(agent: Agent, work: Work) -> tuple[list[Attempt], Power
             remarks.append(told)
 
 
-def _measured(agent: Agent, work: Work, number: int) -> tuple[Attempt, Power | None]:
-    """Measure once; each attempt has an id of its own, or the first would answer for all."""
-    of = f"{work.run_id}-benchmark" + ("" if number == 1 else f"-{number}")
+def measure(agent: Agent, work: Work, of: str) -> tuple[Attempt, Power | None]:
+    """Measure once, under an id of its own: the same id again gives the same measurement."""
     with sampled(agent.board) as meter:
-        reply = _benchmark(agent, work.recipe, work.release, of)
+        reply = _benchmark(agent, work, of)
     measurement = parse_measurement(agent.board.name, reply)
     return Attempt(measurement, judge(measurement, work.recipe.run)), meter.read(measurement)
 
 
-def _benchmark(agent: Agent, recipe: Recipe, release: Release, run_id: str) -> dict[str, Json]:
+def _benchmark(agent: Agent, work: Work, run_id: str) -> dict[str, Json]:
+    how = work.recipe.run
     request: dict[str, Json] = {
         "run_id": run_id,
         "model": MODEL,
-        "warmup": recipe.run.warmup,
-        "iterations": recipe.run.iterations,
-        "min_duration_s": recipe.run.min_duration_s,
-        "blocks": recipe.run.blocks,
-        "deadline_s": recipe.run.timeout_s,
-        "input": release.inputs[0].sha256,
+        "warmup": how.warmup,
+        "iterations": how.iterations,
+        "min_duration_s": how.min_duration_s,
+        "blocks": how.blocks,
+        "deadline_s": how.timeout_s,
+        "input": work.release.inputs[0].sha256,
     }
-    return agent.ask("benchmark", request, recipe.run.timeout_s + MARGIN_S)
+    if work.staged:
+        request["release_id"] = work.release.release_id
+    return agent.ask("benchmark", request, how.timeout_s + MARGIN_S)
