@@ -26,11 +26,12 @@ from orchestrator.backends.ledger_schema import (
 )
 from orchestrator.backends.sql_fleet_memory import SqlFleetMemory
 from orchestrator.backends.sql_history import SqlHistory
+from orchestrator.backends.sql_trust import SqlTrust
 from orchestrator.domain import ActionRecord, BoardOutcome, KeptAction, KeptRelease, RunRecord
 from orchestrator.figures import figures_of
 
 
-class SqlLedger(SqlHistory, SqlFleetMemory):
+class SqlLedger(SqlHistory, SqlFleetMemory, SqlTrust):
     """Runs, actions, outcomes and measurements; and what boards were like."""
 
     def start_run(self, run: RunRecord) -> None:

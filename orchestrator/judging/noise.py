@@ -11,7 +11,9 @@ from orchestrator.domain import Figures
 from orchestrator.judging.location import Floats, centres, spread
 
 #: Fewer nights than these say nothing of the noise between nights.
-_ENOUGH_NIGHTS = 3
+ENOUGH_NIGHTS = 3
+#: What nights are assumed to differ by until they are known: only large changes are believed.
+_ASSUMED = 0.05
 #: Weight of the other boards' noise against a board's own, in nights.
 _SHARED_NIGHTS = 10.0
 #: A location by pairwise means scatters by so much more than the mean, in variance.
@@ -54,33 +56,46 @@ def _rounds(figures: Figures) -> Floats:
     return np.log(np.asarray(figures.rounds_ms or (figures.p50_ms,), dtype=np.float64))
 
 
-def noise_of(series: Sequence[Series]) -> Mapping[str, float]:
-    """Give the standard deviation of each board's change when nothing has changed.
+def noise_of(series: Sequence[Series]) -> dict[str, float]:
+    """Give the standard deviation of each board's night, when nothing has changed.
 
     Night to night where there are enough nights, the boards' noise taken together with each one's
-    own; else from the rounds of tonight, which do not see what differs between nights.
+    own. Else from the rounds of tonight, which do not see what differs between nights: then some
+    is assumed.
     """
     within = spread(_of_rounds(series))
-    long = [one for one in series if len(one.before) >= _ENOUGH_NIGHTS]
-    nights = min((len(one.before) for one in long), default=0)
-    shared = 0.0
-    own: dict[str, float] = {}
-    if long:
-        table = np.stack([one.before[:nights] - one.baseline for one in long])
-        if len(long) > 2:  # noqa: PLR2004 - what all boards have in common is no board's noise
-            table = table - np.median(table, axis=0)
-        shared = spread(table.ravel(), 1 / nights)
-        own = {one.board: spread(row, 1 / nights) for one, row in zip(long, table, strict=True)}
+    long = [one for one in series if len(one.before) >= ENOUGH_NIGHTS]
+    shared, own = _between_nights(long) if long else (_ASSUMED, {})
     found = {}
     for one in series:
-        count = len(one.before)
         rounds = within / np.sqrt(max(len(one.rounds), 1)) * np.sqrt(_INEFFICIENCY)
         night = max(shared, rounds)
         if one.board in own:
+            count = len(one.before)
             both = count * own[one.board] ** 2 + _SHARED_NIGHTS * night**2
             night = max(night, float(np.sqrt(both / (count + _SHARED_NIGHTS))))
-        found[one.board] = float(night * np.sqrt(1 + _INEFFICIENCY / count))
+        found[one.board] = float(night)
     return found
+
+
+def of_changes(series: Sequence[Series], nights: Mapping[str, float]) -> dict[str, float]:
+    """Give the standard deviation of each board's change: of its night, and of its baseline."""
+    typical = float(np.median(list(nights.values()))) if nights else _ASSUMED
+    return {
+        one.board: nights.get(one.board, typical)
+        * float(np.sqrt(1 + _INEFFICIENCY / len(one.before)))
+        for one in series
+    }
+
+
+def _between_nights(series: Sequence[Series]) -> tuple[float, dict[str, float]]:
+    """Give the noise of all boards together, and of each, less what all have in common."""
+    nights = min(len(one.before) for one in series)
+    table = np.stack([one.before[:nights] - one.baseline for one in series])
+    if len(series) > 2:  # noqa: PLR2004 - what all boards have in common is no board's noise
+        table = table - np.median(table, axis=0)
+    own = {one.board: spread(row, 1 / nights) for one, row in zip(series, table, strict=True)}
+    return spread(table.ravel(), 1 / nights), own
 
 
 def _of_rounds(series: Sequence[Series]) -> Floats:

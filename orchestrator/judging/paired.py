@@ -27,7 +27,7 @@ _Z = 1.959963984540054
 def compare(
     series: Sequence[Series], noise: Mapping[str, float], spec: VerifySpec
 ) -> tuple[Effect | None, tuple[BoardEffect, ...]]:
-    """Give the fleet's change, and each board's; `noise` is that of `noise_of`."""
+    """Give the fleet's change, and each board's; `noise` is that of `of_changes`."""
     if not series:
         return None, ()
     changes = np.array([one.change for one in series])

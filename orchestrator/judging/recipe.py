@@ -21,7 +21,7 @@ from orchestrator.judging.answers import judge_answers, odd_ones, worst
 from orchestrator.judging.attribution import findings, percent
 from orchestrator.judging.change_points import change_points
 from orchestrator.judging.marks import marks
-from orchestrator.judging.noise import noise_of, series_of
+from orchestrator.judging.noise import noise_of, of_changes, series_of
 from orchestrator.judging.paired import compare
 from orchestrator.judging.predicted import drifting
 from orchestrator.judging.variance import split
@@ -35,6 +35,7 @@ class Context:
         baseline: what it is compared with, in words.
         trend: the fleet's nights before, oldest first.
         failed_gates: the recipe's own gates that were broken.
+        nights: what says how much nights differ by themselves, where the baseline is one run.
     """
 
     run_id: str
@@ -42,6 +43,7 @@ class Context:
     baseline: str = ""
     trend: Sequence[TrendPoint] = ()
     failed_gates: tuple[str, ...] = ()
+    nights: Sequence[Figures] = ()
 
 
 def judge_recipe(
@@ -52,7 +54,8 @@ def judge_recipe(
     usable = [one for one in tonight if one.usable]
     earlier = [one for one in before if one.usable]
     series = series_of(usable, earlier)
-    noise = noise_of(series)
+    past = [one for one in context.nights if one.usable] if context.nights else earlier
+    noise = of_changes(series, noise_of(series_of(usable, past)))
     fleet, compared = compare(series, noise, spec)
     changed = marks(tonight, before)
     boards = _with_answers(compared, tonight, before, spec)

@@ -13,6 +13,7 @@ from orchestrator.domain import (
     Outcome,
     RecipeJudged,
     RunRecord,
+    VerifySpec,
 )
 from orchestrator.fleet.comparing import judged_summary
 from orchestrator.fleet.quorum import quorums
@@ -63,17 +64,20 @@ def judge_part(order: NightOrder, prepared: Prepared, crew: Crew) -> RecipeJudge
     part, ledger = prepared.part, crew.ledger
     outcomes = ledger.outcomes(part.run.run_id)
     gates = tuple(text for one in outcomes for text in broken_gates(one, part.recipe.gates))
-    return judge_from_ledger(ledger, part.run, order, gates)
+    return judge_from_ledger(ledger, part.run, order.spec, gates)
 
 
 def judge_from_ledger(
-    ledger: Ledger, run: RunRecord, order: NightOrder, gates: tuple[str, ...]
+    ledger: Ledger, run: RunRecord, spec: VerifySpec, gates: tuple[str, ...]
 ) -> RecipeJudged:
     """Judge a run against its pinned baseline, or the nights before."""
-    before, told = compared_with(ledger, run, order.spec.baseline_nights)
+    before, told = compared_with(ledger, run, spec.baseline_nights)
+    pinned = ledger.baseline(run.fleet, run.recipe) is not None
+    count = spec.baseline_nights
+    nights = ledger.nights_before(run.fleet, run.recipe, run.started_at, count) if pinned else ()
     trend = [one for one in ledger.trend(run.fleet, run.recipe, None) if one.at < run.started_at]
-    context = Context(run.run_id, run.recipe, told, trend, gates)
-    return judge_recipe(ledger.figures(run.run_id), before, order.spec, context)
+    context = Context(run.run_id, run.recipe, told, trend, gates, nights)
+    return judge_recipe(ledger.figures(run.run_id), before, spec, context)
 
 
 def compared_with(ledger: Ledger, run: RunRecord, nights: int) -> tuple[list[Figures], str]:
