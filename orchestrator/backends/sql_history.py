@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, insert, select, update
 
+from orchestrator.backends.ledger_chain import link_night
 from orchestrator.backends.ledger_database import SqlDatabase
 from orchestrator.backends.ledger_schema import (
     BASELINES,
@@ -55,9 +56,9 @@ class SqlHistory(SqlDatabase):
             connection.execute(update(NIGHTS).where(same).values(**asdict(night)))
             connection.execute(delete(TRENDS).where(TRENDS.c.night == night.night_id))
             for place, one in enumerate(judged):
-                connection.execute(
-                    insert(TRENDS).values(**_trend_row(connection, night, one, place))
-                )
+                row = _trend_row(connection, night, one, place)
+                connection.execute(insert(TRENDS).values(**row))
+            link_night(connection, night.night_id)
 
     def night(self, night_id: str) -> Night | None:
         """Give one night."""
@@ -126,6 +127,11 @@ class SqlHistory(SqlDatabase):
         with self._transaction() as connection:
             gone = connection.execute(delete(BASELINES).where(_baseline_of(fleet, recipe)))
         return gone.rowcount > 0
+
+    def baselines(self) -> list[Baseline]:
+        """Give all that is pinned."""
+        query = select(BASELINES).order_by(BASELINES.c.fleet, BASELINES.c.recipe)
+        return [Baseline(**row) for row in self._rows(query)]
 
     def baseline(self, fleet: str, recipe: str) -> Baseline | None:
         """Give what is pinned."""

@@ -15,15 +15,19 @@ import typer
 
 from orchestrator import __version__
 from orchestrator.cli import (
+    baseline,
     boards,
     bootstrap,
     build,
     cache,
     check_colour,
+    compare,
     deploy,
     diverge,
     fleet_state,
+    history,
     inspect,
+    ledger,
     preflight,
     recipe,
     releases,
@@ -52,6 +56,10 @@ app.command("run")(deploy.run)
 app.command("verify")(verify.verify)
 app.command("verify-accuracy")(verify_accuracy.verify_accuracy)
 app.command("report")(report.report)
+app.command("history")(history.history)
+app.command("compare")(compare.compare)
+app.add_typer(baseline.app, name="baseline")
+app.add_typer(ledger.app, name="ledger")
 app.command("releases")(releases.releases)
 app.command("rollback")(releases.rollback)
 boards.app.command("bootstrap")(bootstrap.bootstrap)

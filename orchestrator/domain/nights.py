@@ -145,6 +145,7 @@ class BoardEffect:
         baseline_ms: the median of its p50 in the nights it is compared with.
         nights: how many these are.
         reasons: why it failed, was left out or cannot be told, in words.
+        noise_known: how much its nights differ by themselves is measured, and not assumed.
     """
 
     board: str
@@ -154,6 +155,7 @@ class BoardEffect:
     baseline_ms: float | None
     nights: int
     reasons: tuple[str, ...] = ()
+    noise_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

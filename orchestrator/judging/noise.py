@@ -107,3 +107,8 @@ def _of_rounds(series: Sequence[Series]) -> Floats:
         for one, middle in zip(several, middles, strict=True)
     ]
     return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def is_known(series: Sequence[Series]) -> bool:
+    """Say whether these nights tell how much they differ by themselves."""
+    return any(len(one.before) >= ENOUGH_NIGHTS for one in series)

@@ -20,25 +20,35 @@ BOARDS_LEVEL = 0.003
 #: From so many boards on the signed-rank test can be sure enough (2 * 0.5^10 < 0.003).
 _ENOUGH_BOARDS = 10
 _RESAMPLES = 2000
+#: What is assumed of the noise is as sure as it will be.
+_ASSUMED_FREEDOM = 1000.0
 _SEED = 20_260_101
 _Z = 1.959963984540054
 
 
 def compare(
-    series: Sequence[Series], noise: Mapping[str, float], spec: VerifySpec
+    series: Sequence[Series],
+    noise: Mapping[str, float],
+    spec: VerifySpec,
+    *,
+    noise_known: bool = True,
 ) -> tuple[Effect | None, tuple[BoardEffect, ...]]:
     """Give the fleet's change, and each board's; `noise` is that of `of_changes`."""
     if not series:
         return None, ()
     changes = np.array([one.change for one in series])
-    fleet = _fleet(series, changes, noise, spec)
+    freedom = _freedom(series) if noise_known else _ASSUMED_FREEDOM
+    fleet = _fleet(series, changes, noise, spec, freedom)
     middle = math.log1p(fleet.change)
     scale = np.array([noise[one.board] for one in series])
-    p = _two_sided((changes - middle) / np.maximum(scale, 1e-9), series)
+    p = _two_sided((changes - middle) / np.maximum(scale, 1e-9), freedom)
     corrected = stats.false_discovery_control(p) if len(p) > 1 else p
     alone = len(series) > 2  # noqa: PLR2004 - of two boards none is the odd one
     boards = tuple(
-        _board(one, noise[one.board], middle, float(q), spec, alone=alone)
+        replace(
+            _board(one, noise[one.board], middle, float(q), spec, alone=alone),
+            noise_known=noise_known,
+        )
         for one, q in zip(series, corrected, strict=True)
     )
     return fleet, boards
@@ -57,7 +67,11 @@ def against_margin(low: float, high: float, margin: float) -> Outcome:
 
 
 def _fleet(
-    series: Sequence[Series], changes: Floats, noise: Mapping[str, float], spec: VerifySpec
+    series: Sequence[Series],
+    changes: Floats,
+    noise: Mapping[str, float],
+    spec: VerifySpec,
+    freedom: float,
 ) -> Effect:
     middle = float(np.median(changes))
     count = len(changes)
@@ -68,7 +82,6 @@ def _fleet(
         p = float(stats.wilcoxon(changes).pvalue) if np.any(changes) else 1.0
     else:
         error = scale * math.sqrt(math.pi / 2 / count if count > 2 else 1 / count)  # noqa: PLR2004
-        freedom = _freedom(series)
         reach = error * float(stats.t.ppf(0.975, freedom))
         low, high = middle - reach, middle + reach
         p = float(2 * stats.t.sf(abs(middle) / max(error, 1e-9), freedom))
@@ -101,8 +114,8 @@ def _effect(change: float, reach: float, margin: float, p: float | None) -> Effe
     return Effect(math.expm1(change), low, high, p, 1, False, against_margin(low, high, margin))
 
 
-def _two_sided(z: Floats, series: Sequence[Series]) -> Floats:
-    p: Floats = np.asarray(2 * stats.t.sf(np.abs(z), _freedom(series)))
+def _two_sided(z: Floats, freedom: float) -> Floats:
+    p: Floats = np.asarray(2 * stats.t.sf(np.abs(z), freedom))
     return p
 
 

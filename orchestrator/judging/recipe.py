@@ -21,10 +21,12 @@ from orchestrator.judging.answers import judge_answers, odd_ones, worst
 from orchestrator.judging.attribution import findings, percent
 from orchestrator.judging.change_points import change_points
 from orchestrator.judging.marks import marks
-from orchestrator.judging.noise import noise_of, of_changes, series_of
+from orchestrator.judging.noise import is_known, noise_of, of_changes, series_of
 from orchestrator.judging.paired import compare
 from orchestrator.judging.predicted import drifting
 from orchestrator.judging.variance import split
+
+_UNKNOWN_NOISE = "how much its nights differ by themselves takes 3 nights to know"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,9 @@ def judge_recipe(
     earlier = [one for one in before if one.usable]
     series = series_of(usable, earlier)
     past = [one for one in context.nights if one.usable] if context.nights else earlier
-    noise = of_changes(series, noise_of(series_of(usable, past)))
-    fleet, compared = compare(series, noise, spec)
+    nights = series_of(usable, past)
+    noise = of_changes(series, noise_of(nights))
+    fleet, compared = compare(series, noise, spec, noise_known=is_known(nights))
     changed = marks(tonight, before)
     boards = _with_answers(compared, tonight, before, spec)
     moved = findings(boards, fleet, usable, earlier, changed)
@@ -111,7 +114,8 @@ def _with_answers(
             outcomes.append("INCONCLUSIVE")
             reasons = (why_not(one), *reasons)
         if effect.effect is not None and effect.effect.verdict != "PASS":
-            reasons = (_slower(effect.effect, spec), *reasons)
+            unknown = () if effect.noise_known else (_UNKNOWN_NOISE,)
+            reasons = (_slower(effect.effect, spec), *unknown, *reasons)
         found.append(replace(effect, verdict=worst(outcomes), reasons=reasons))
     return tuple(found)
 

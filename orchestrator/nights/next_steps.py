@@ -45,7 +45,14 @@ def _of_recipe(one: RecipeJudged, fleet: str) -> list[str]:
             f"measure {board} again when it is cool: orch run --fleet {fleet} {recipe} "
             f"--limit {board} --until-valid 3"
         )
-    unsure = [b.board for b in one.boards if b.verdict == "INCONCLUSIVE" and b.effect is not None]
+    waiting = [b.board for b in one.boards if b.effect is not None and not b.noise_known]
+    if waiting and one.verdict == "INCONCLUSIVE":
+        found.append("wait: how much nights differ by themselves is known from the fourth night on")
+    unsure = [
+        b.board
+        for b in one.boards
+        if b.verdict == "INCONCLUSIVE" and b.effect is not None and b.noise_known
+    ]
     if unsure and not found:
         names = ",".join(unsure[:3])
         found.append(

@@ -111,7 +111,6 @@ def _heat(recipe: RecipeReport) -> Chart | None:
             "z": rows,
             "zmid": 0,
             "colorscale": "RdBu",
-            "reversescale": True,
             "colorbar": {"title": {"text": "%"}},
             "hovertemplate": "%{y}<br>%{x}<br>%{z:+.2f} %<extra></extra>",
         }

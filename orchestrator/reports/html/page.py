@@ -22,6 +22,7 @@ _MOST_SAMPLES = 400_000
 
 COLUMNS = (
     ("board", False),
+    ("verdict", False),
     ("site", False),
     ("p50 ms", True),
     ("95 % interval", False),
@@ -37,7 +38,6 @@ COLUMNS = (
     ("agreement", True),
     ("mIoU", True),
     ("measured", False),
-    ("verdict", False),
 )
 
 
