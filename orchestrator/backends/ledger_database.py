@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, event, insert, inspect, make_url, select
+from sqlalchemy import create_engine, event, insert, inspect, make_url, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 #: How long a writer waits for another one.
 _BUSY_TIMEOUT_S = 30
 _POLL_S = 0.01
+#: Any number: orchs that make the same PostgreSQL ledger wait for each other by it.
+_MAKING = 72_652
 
 
 class SqlDatabase:
@@ -108,6 +110,8 @@ def _schema_of(engine: Engine) -> int | None:
 def _make(engine: Engine) -> None:
     """Make all tables, or what another process that opens it too has not made yet."""
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":  # its IF NOT EXISTS is not safe against others
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MAKING})"))
         for table in META.sorted_tables:
             connection.execute(CreateTable(table, if_not_exists=True))
             for index in table.indexes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeVar
 
 from orchestrator.accuracy import agreement_with, answers_sha256
 from orchestrator.agent import Agent
@@ -24,6 +26,8 @@ from orchestrator.stages.run import Work, hear, measure
 
 #: Where nobody knows how long a round takes: nothing is begun with less left than this.
 _LEAST_S = 5.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,7 @@ def _measure_all(agent: Agent, night: NightVisit, founds: Mapping[str, Found]) -
                 continue
             with _of_one_recipe(found):
                 of = f"{works[recipe].run_id}-r{number}"
-                attempt, power = measure(agent, works[recipe], of)
+                attempt, power = _twice(partial(measure, agent, works[recipe]), of)
                 done[recipe].append(attempt)
                 found.learn(power=power)
     finally:
@@ -174,12 +178,26 @@ def _learn(found: Found, attempts: list[Attempt]) -> None:
 
 def _hear(agent: Agent, work: Work, found: Found) -> None:
     """Have the release look at the evaluation images, and compare with the float model."""
-    answers = hear(agent, work)
+    answers = _twice(lambda of: hear(agent, replace(work, run_id=of)), work.run_id)
     found.learn(
         agreement=agreement_with(work.reference, answers, work.recipe),
         output_sha256=answers_sha256(answers),
     )
     found.visited = replace(found.visited, answers=answers)
+
+
+def _twice(ask: Callable[[str], T], of: str) -> T:
+    """Ask once more, under another name, where a run failed on the board.
+
+    What a board had begun before a night was killed, or the board itself, may have ended without a
+    result; under its old name it would say so for ever.
+    """
+    try:
+        return ask(of)
+    except AgentError as error:
+        if error.code != "RUN_FAILED":
+            raise
+        return ask(f"{of}-again")
 
 
 def _work(visit: Visit, night: NightVisit) -> Work:

@@ -39,6 +39,8 @@ missing_packages() {
   has tc || packages+=(iproute2)
   has iptables || packages+=(iptables)
   has busybox || packages+=(busybox)
+  compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || packages+=(postgresql)
+  has chromium || packages+=(chromium)
   printf '%s ' "${packages[@]}"
 }
 
@@ -96,6 +98,8 @@ find_missing() {
   has sshd || miss sshd "package openssh-server"
   has dropbear || miss dropbear "package dropbear-bin"
   has debootstrap || miss debootstrap "package debootstrap"
+  compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || miss postgresql "package postgresql"
+  has chromium || miss chromium "package chromium"
   { has tc && has iptables; } || miss faults "packages iproute2 and iptables"
 }
 

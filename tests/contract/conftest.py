@@ -17,9 +17,11 @@ import pytest
 
 from orchestrator.backends.fabric_connect import FabricConnect
 from orchestrator.backends.local_transport import LocalConnect
+from orchestrator.backends.sql_ledger import SqlLedger
 from orchestrator.domain import Board
 from orchestrator.seams import Transport
 from orchestrator.simulation import SimulatedFleet
+from tests.contract.ledger_backends import BACKENDS, postgres, url_of
 
 #: What a login shell would read takes longer than the rest, and is this machine's own.
 CONFIG = """
@@ -231,3 +233,27 @@ def blob(tmp_path: Path) -> Path:
     path = tmp_path / "blob"
     path.write_bytes(os.urandom(300_001))
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres_socket() -> Iterator[Path]:
+    """The folder with the socket of a PostgreSQL that runs for these tests."""
+    with postgres() as socket:
+        os.environ["ORCH_TEST_POSTGRES"] = str(socket)
+        yield socket
+
+
+@pytest.fixture(params=BACKENDS)
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new, empty database of each kind."""
+    if request.param == "postgresql":
+        request.getfixturevalue("postgres_socket")
+    return url_of(request.param, tmp_path)
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[SqlLedger]:
+    """An open ledger in a database of each kind."""
+    found = SqlLedger(ledger_url)
+    yield found
+    found.close()

@@ -1,10 +1,9 @@
-"""What every ledger must remember of a fleet. A new backend is one line in `BACKENDS`."""
+"""What every ledger must remember of a fleet. In every kind of database."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,21 +24,11 @@ from orchestrator.domain import (
 )
 from orchestrator.seams import Ledger
 
-BACKENDS: dict[str, Callable[[Path], SqlLedger]] = {
-    "sqlite": lambda path: SqlLedger(f"sqlite:///{path / 'orch.db'}"),
-}
 #: The tables that the third schema brought.
 NEW_TABLES = ("plans", "healths", "sightings", "compatibility")
 FACT = CompatibilityFact(
     Pairing("5.2", "V3.6.2", None, "a" * 64, simulated=False), "rel-1", "b1", "REJECTED", "t1"
 )
-
-
-@pytest.fixture(params=BACKENDS)
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    found = BACKENDS[request.param](tmp_path)
-    yield found
-    found.close()
 
 
 def start(ledger: Ledger, number: int, recipe: str = "small") -> str:

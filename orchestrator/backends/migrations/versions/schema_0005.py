@@ -104,4 +104,7 @@ def upgrade() -> None:
     op.create_index("ix_nights_started_at", "nights", ["started_at"], if_not_exists=True)
     op.create_index("trends_of_fleet", "trends", ["fleet", "recipe", "at"], if_not_exists=True)
     op.create_index("chain_of_subject", "chain", ["subject", "number"], if_not_exists=True)
+    if op.get_bind().dialect.name != "sqlite":  # there every integer has 64 bits
+        for name in ("load_ns", "first_ns"):
+            op.alter_column("measurements", name, type_=BigInteger)
     fill(op.get_bind())
