@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, insert, select, text
 
+from orchestrator.backends.ledger_packing import unpack_json
 from orchestrator.backends.ledger_rows import run_of
-from orchestrator.backends.ledger_schema import (
-    CHAIN,
-    FIGURES,
-    NIGHTS,
-    OUTCOMES,
-    RUNS,
-    TRENDS,
-    unpack_json,
-)
+from orchestrator.backends.ledger_schema import CHAIN, FIGURES, NIGHTS, OUTCOMES, RUNS, TRENDS
 from orchestrator.backends.sql_outcomes import read_outcomes
 from orchestrator.chain import content_of_night, content_of_outcome, content_of_run, next_link
 from orchestrator.clock import now

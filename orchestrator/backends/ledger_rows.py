@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.backends.ledger_schema import unpack_samples
+from orchestrator.backends.ledger_packing import unpack_samples
 from orchestrator.domain import (
     ActionRecord,
     Agreement,

@@ -1,12 +1,6 @@
-"""The ledger's tables, and how samples are packed in them."""
+"""The ledger's tables."""
 
 from __future__ import annotations
-
-import json
-import sys
-import zlib
-from array import array
-from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -242,29 +236,3 @@ CHAIN = Table(
     Column("at", String(32), nullable=False),
     Index("chain_of_subject", "subject", "number"),
 )
-
-
-def pack_json(values: object) -> bytes:
-    """Compress what JSON can hold."""
-    return zlib.compress(json.dumps(values, separators=(",", ":")).encode())
-
-
-def unpack_json(data: bytes) -> Any:
-    """Give the values of `pack_json`."""
-    return json.loads(zlib.decompress(data))
-
-
-def pack_samples(samples_ns: tuple[int, ...]) -> bytes:
-    """Compress samples: zlib of little-endian 64-bit integers."""
-    numbers = array("q", samples_ns)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return zlib.compress(numbers.tobytes())
-
-
-def unpack_samples(data: bytes) -> tuple[int, ...]:
-    """Give the samples of `pack_samples`."""
-    numbers = array("q", zlib.decompress(data))
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return tuple(numbers)

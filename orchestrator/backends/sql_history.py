@@ -11,14 +11,8 @@ from sqlalchemy import and_, delete, insert, select, update
 
 from orchestrator.backends.ledger_chain import link_night
 from orchestrator.backends.ledger_database import SqlDatabase
-from orchestrator.backends.ledger_schema import (
-    BASELINES,
-    FIGURES,
-    NIGHTS,
-    TRENDS,
-    pack_json,
-    unpack_json,
-)
+from orchestrator.backends.ledger_packing import pack_json, unpack_json
+from orchestrator.backends.ledger_schema import BASELINES, FIGURES, NIGHTS, TRENDS
 from orchestrator.domain import (
     Baseline,
     BoardEffect,

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from sqlalchemy import Table, delete, func, insert, select, update
 
 from orchestrator.backends.ledger_chain import link_outcome, link_run
+from orchestrator.backends.ledger_packing import pack_json, pack_samples
 from orchestrator.backends.ledger_rows import (
     action_of,
     release_of,
@@ -21,8 +22,6 @@ from orchestrator.backends.ledger_schema import (
     RELEASES,
     RUNS,
     USES,
-    pack_json,
-    pack_samples,
 )
 from orchestrator.backends.sql_fleet_memory import SqlFleetMemory
 from orchestrator.backends.sql_history import SqlHistory

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from orchestrator.backends.ledger_packing import unpack_json
 from orchestrator.backends.ledger_rows import measurement_of, outcome_of
-from orchestrator.backends.ledger_schema import DETAILS, MEASUREMENTS, OUTCOMES, unpack_json
+from orchestrator.backends.ledger_schema import DETAILS, MEASUREMENTS, OUTCOMES
 from orchestrator.domain import BoardOutcome
 
 if TYPE_CHECKING:

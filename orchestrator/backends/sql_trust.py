@@ -16,17 +16,8 @@ from orchestrator.backends.ledger_chain import (
     run_content,
 )
 from orchestrator.backends.ledger_database import SqlDatabase
-from orchestrator.backends.ledger_schema import (
-    CHAIN,
-    DETAILS,
-    MEASUREMENTS,
-    NIGHTS,
-    OUTCOMES,
-    RUNS,
-    pack_json,
-    pack_samples,
-    unpack_json,
-)
+from orchestrator.backends.ledger_packing import pack_json, pack_samples, unpack_json
+from orchestrator.backends.ledger_schema import CHAIN, DETAILS, MEASUREMENTS, NIGHTS, OUTCOMES, RUNS
 from orchestrator.chain import faults
 from orchestrator.domain import Link
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from orchestrator.cli.options import Job
     from orchestrator.domain import Figures, Night
     from orchestrator.nights.asking import AskedNight
-    from orchestrator.nights.order import NightEnded, Part
+    from orchestrator.nights.order import NightEnded
     from orchestrator.nights.planning import Plan
     from orchestrator.seams import Progress
     from orchestrator.wiring import Workplace
@@ -223,6 +223,7 @@ def _night(
     night_id: str,
     means: tuple[SqlLedger, Progress, str | None, tuple[str, ...]],
 ) -> NightEnded:
+    from orchestrator.cli.night_parts import begin_night, build_parts
     from orchestrator.cli.secrets import ask_for_secrets
     from orchestrator.nights.going import run_night
     from orchestrator.nights.order import NightOrder
@@ -233,11 +234,11 @@ def _night(
     ledger, shown, engine, dead = means
     place, fleet = jobs[0].place, jobs[0].fleet
     crew = make_crew(place, ledger, engine, shown, ask_for_secrets(fleet.boards))
-    parts = _parts(jobs, night_id, ledger, shown)
+    parts = build_parts(jobs, night_id, ledger, shown)
     plan = _plan(jobs, asked, ledger)
     shown.event("night", in_words(plan))
     if night is None:
-        night = _begin(asked, night_id, parts, ledger)
+        night = begin_night(asked, night_id, parts, ledger)
     budget = asked.spec.budget_s
     with simulated(place.simulation, fleet.boards, shown) as boards:
         order = NightOrder(
@@ -249,39 +250,3 @@ def _night(
             None if budget is None else time.time() + budget,
         )
         return run_night(order, crew, night)
-
-
-def _parts(jobs: list[Job], night_id: str, ledger: SqlLedger, shown: Progress) -> tuple[Part, ...]:
-    """Build what is new of each recipe, and name its run."""
-    from orchestrator.building import build
-    from orchestrator.cli.runs import new_run
-    from orchestrator.evaluation import check_masks
-    from orchestrator.nights.order import Part
-    from orchestrator.wiring import make_workshop
-
-    found = []
-    for number, job in enumerate(jobs, start=1):
-        check_masks(job.recipe)
-        shop = make_workshop(job.place, ledger, job.toolchain, shown)
-        run_id = f"{night_id}-{number}"
-        built = build(job.recipe, shop, run_id)
-        run = ledger.run(run_id) or replace(
-            new_run("verify", job.fleet.name, job.recipe.name),
-            run_id=run_id,
-            summary={"night": night_id, "pulsar2": built.release.pulsar2_version},
-        )
-        found.append(Part(job.recipe, built, run))
-    return tuple(found)
-
-
-def _begin(asked: AskedNight, night_id: str, parts: tuple[Part, ...], ledger: SqlLedger) -> Night:
-    """Write down that a night and its runs have begun."""
-    from orchestrator.domain import Night
-
-    runs = {part.recipe.name: part.run.run_id for part in parts}
-    started = parts[0].run.started_at
-    night = Night(night_id, asked.fleet, started, runs=runs, asked=asked.kept())
-    ledger.start_night(night)
-    for part in parts:
-        ledger.start_run(part.run)
-    return night

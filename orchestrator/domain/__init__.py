@@ -34,25 +34,21 @@ from orchestrator.domain.instruments import (
     PowerHook,
     ToolMeasurement,
 )
-from orchestrator.domain.kept import KeptAction, KeptRelease, StoredBlob
-from orchestrator.domain.measured import Attempt, Evidence, Judged, Measurement, Verdict
-from orchestrator.domain.night_report import NightReport, RecipeReport
-from orchestrator.domain.nights import (
-    Baseline,
+from orchestrator.domain.judged import (
     BoardEffect,
     ChangePoint,
     Effect,
-    Figures,
     Finding,
-    Link,
     Mark,
     MarkKind,
-    Night,
     Outcome,
     RecipeJudged,
     TrendPoint,
-    VerifySpec,
 )
+from orchestrator.domain.kept import KeptAction, KeptRelease, StoredBlob
+from orchestrator.domain.measured import Attempt, Evidence, Judged, Measurement, Verdict
+from orchestrator.domain.night_report import NightReport, RecipeReport
+from orchestrator.domain.nights import Baseline, Figures, Link, Night, VerifySpec
 from orchestrator.domain.recipes import (
     Again,
     Checkpoint,

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.domain.found import BoardOutcome, RunRecord
-from orchestrator.domain.nights import Figures, Night, RecipeJudged, TrendPoint
+from orchestrator.domain.judged import RecipeJudged, TrendPoint
+from orchestrator.domain.nights import Figures, Night
 
 
 @dataclass(frozen=True, slots=True)
