@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.night_report import NightFormat, show_night, verify_report
 from orchestrator.cli.options import InventoryOption, JsonOption, open_ledger
 
 if TYPE_CHECKING:
@@ -23,17 +24,38 @@ _LISTED = 50
 
 def report(
     run_id: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="Run id; default: the newest with boards.")
+        str | None,
+        typer.Argument(metavar="RUN", help="Run or night; default: the newest run with boards."),
     ] = None,
     inventory: InventoryOption = None,
     listing: Annotated[bool, typer.Option("--list", help="List the newest runs.")] = False,
+    last: Annotated[bool, typer.Option("--last", help="The newest night that ended.")] = False,
+    form: Annotated[
+        NightFormat | None, typer.Option("--format", help="A night in this format.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write it to this file.")
+    ] = None,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="A night without hosts, users and uids.")
+    ] = False,
+    verify: Annotated[
+        Path | None,
+        typer.Option("--verify", metavar="FILE", help="Compute a report's figures anew."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Show the table of a run again."""
+    """Show a run or a night again, or check a report against the raw samples."""
     from orchestrator.errors import ConfigError
     from orchestrator.wiring import open_workplace
 
     place = open_workplace(inventory)
+    if verify is not None:
+        verify_report(place, verify, json=json)
+        return
+    wanted = "json" if json and form is None else form
+    if show_night(place, "last" if last else run_id, wanted, output, redacted=redact):
+        return
     with open_ledger(place, keep=False) as ledger:
         runs = ledger.runs(_LISTED)
         if listing:

@@ -113,6 +113,7 @@ def _ended_run(
             "night": night.night_id,
             "toolchain": dict(toolchain),
             "verdict": judged.verdict,
+            "broken_gates": list(judged.failed_gates),
         },
     )
 

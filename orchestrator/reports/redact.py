@@ -62,7 +62,7 @@ def _names(report: NightReport) -> dict[str, str]:
     found |= {name: f"site-{at}" for at, name in enumerate(sorted(sites - {""}), start=1)}
     width = len(str(len(boards)))
     found |= {f: f"board-{at:0{width}d}" for at, f in enumerate(sorted(boards), start=1)}
-    return found | {report.night.fleet: "fleet"}
+    return found | {report.night.fleet: "fleet-1"}
 
 
 class _Cleaner:

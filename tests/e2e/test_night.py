@@ -73,6 +73,18 @@ def test_two_nights_are_compared_board_by_board_and_recipes_take_turns(desk: Des
     names = {path.name for path in folder.iterdir()}
     assert {"report.html", "report.json", "junit.xml", "metrics.prom", "samples.csv"} <= names
     assert desk.orch("ledger", "check")[0] == 0
+    for name in ("report.json", "report.html"):
+        code, out, _ = desk.orch("report", "--verify", str(folder / name))
+        assert (code, " 0 differ; the file is as it was written" in out) == (0, True), out
+    changed = desk.folder / "report.json"
+    text = (folder / "report.json").read_text()
+    changed.write_text(text.replace('"p50_ms": ', '"p50_ms": 9', 1))
+    code, out, _ = desk.orch("report", "--verify", str(changed))
+    assert code == 1
+    assert "differs recipes.segformer-tiny." in out
+    assert "NOT the file that was written" in out
+    code, out, _ = desk.orch("report", "--last", "--format", "junit", "--redact")
+    assert (code, "sim-01" in out, "board-1" in out) == (0, False, True)
     code, out, _ = desk.orch("verify", "--last")
     assert code == 0
     assert len(out.splitlines()) <= 10
