@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from orchestrator.backends.sql_ledger import SqlLedger
     from orchestrator.cli.options import Job
-    from orchestrator.domain import Night
+    from orchestrator.domain import Json, Night
     from orchestrator.nights.asking import AskedNight
     from orchestrator.nights.order import Part
     from orchestrator.seams import Progress
@@ -24,17 +24,19 @@ def build_parts(
     from orchestrator.nights.order import Part
     from orchestrator.wiring import make_workshop
 
-    found = []
+    found: list[Part] = []
     for number, job in enumerate(jobs, start=1):
         check_masks(job.recipe)
         shop = make_workshop(job.place, ledger, job.toolchain, shown)
         run_id = f"{night_id}-{number}"
         built = build(job.recipe, shop, run_id)
-        run = ledger.run(run_id) or replace(
-            new_run("verify", job.fleet.name, job.recipe.name),
-            run_id=run_id,
-            summary={"night": night_id, "pulsar2": built.release.pulsar2_version},
-        )
+        run = ledger.run(run_id)
+        if run is None:
+            begun = new_run("verify", job.fleet.name, job.recipe.name)
+            # All of a night begins at once: what was before one of its runs was before the night.
+            at = found[0].run.started_at if found else begun.started_at
+            summary: dict[str, Json] = {"night": night_id, "pulsar2": built.release.pulsar2_version}
+            run = replace(begun, run_id=run_id, started_at=at, summary=summary)
         found.append(Part(job.recipe, built, run))
     return tuple(found)
 
