@@ -21,15 +21,22 @@ class SchemaOf(StrEnum):
 
     RECIPE = "recipe"
     INVENTORY = "inventory"
+    REPORT = "report"
 
 
 def schema(kind: Annotated[SchemaOf, typer.Argument(help="Which file.")]) -> None:
-    """Print the JSON Schema of a recipe or of the inventory, for editors."""
+    """Print the JSON Schema of a recipe, of the inventory, or of a night's report.json."""
     from orchestrator.cli.console import print_json
     from orchestrator.inventory import inventory_schema
     from orchestrator.recipe import recipe_schema
+    from orchestrator.reports.schema import night_schema
 
-    print_json(recipe_schema() if kind is SchemaOf.RECIPE else inventory_schema())
+    made = {
+        SchemaOf.RECIPE: recipe_schema,
+        SchemaOf.INVENTORY: inventory_schema,
+        SchemaOf.REPORT: night_schema,
+    }
+    print_json(made[kind]())
 
 
 def inspect(

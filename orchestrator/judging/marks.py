@@ -28,6 +28,31 @@ def marks(tonight: Sequence[Figures], before: Sequence[Figures]) -> tuple[Mark, 
     )
 
 
+def since(tonight: Sequence[Figures], before: Sequence[Figures]) -> tuple[Mark, ...]:
+    """Give what tonight has otherwise than nights it is compared with; `before` is newest first.
+
+    A change is named for as long as a night from before it is among them. `at` is the first night
+    that any of the boards had it.
+    """
+    own: dict[str, list[Figures]] = {}
+    for one in before:
+        own.setdefault(one.board, []).append(one)
+    found: dict[tuple[MarkKind, str, str], tuple[str, list[str]]] = {}
+    for one in tonight:
+        later, named = one, set[MarkKind]()
+        for earlier in own.get(one.board, ()):
+            for kind, was, now in changes(earlier, one):
+                if kind not in named:
+                    named.add(kind)
+                    first, boards = found.get((kind, was, now), (later.at, []))
+                    found[kind, was, now] = (min(first, later.at), [*boards, one.board])
+            later = earlier
+    return tuple(
+        Mark(kind, first, was, now, tuple(sorted(boards)))
+        for (kind, was, now), (first, boards) in sorted(found.items())
+    )
+
+
 def changes(earlier: Figures, later: Figures) -> Iterable[tuple[MarkKind, str, str]]:
     """Give what two nights of one board tell apart, and both know."""
     pairs: tuple[tuple[MarkKind, str, str], ...] = (

@@ -62,7 +62,7 @@ def judge_recipe(
     fleet, compared = compare(series, noise, spec, noise_known=is_known(nights))
     changed = marks(tonight, before)
     boards = _with_answers(compared, tonight, before, spec)
-    moved = findings(boards, fleet, usable, earlier, changed)
+    moved = findings(boards, fleet, usable, earlier)
     variance = split({one.board: one.change for one in series}, usable, noise)
     told = (*moved, *_of_answers(boards), *drifting(usable, earlier))
     return RecipeJudged(

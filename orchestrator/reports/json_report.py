@@ -6,7 +6,8 @@ from orchestrator.domain import Json, Link, NightReport, RecipeReport
 from orchestrator.hashing import as_json
 from orchestrator.latency import latency_of, parts_of
 
-#: Raised by one with every change that a reader could stumble over (docs/reference/report.md).
+#: Raised by one with every change that a reader could stumble over; the schema is published as
+#: docs/reference/report.schema.json.
 NIGHT_VERSION = 1
 
 

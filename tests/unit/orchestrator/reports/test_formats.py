@@ -55,6 +55,12 @@ def test_the_schema_refuses_what_is_not_a_night() -> None:
         jsonschema.Draft202012Validator(night_schema()).validate(found)
 
 
+def test_the_published_schema_is_that_of_the_code() -> None:
+    published = Path(__file__).parents[4] / "docs" / "reference" / "report.schema.json"
+
+    assert json.loads(published.read_text()) == json.loads(json.dumps(night_schema()))
+
+
 def test_junit_has_a_case_for_each_board_and_its_kind_of_failure() -> None:
     suite = ET.fromstring(junit(hostile()).encode())[0]  # noqa: S314 - our own
 
